@@ -1,0 +1,81 @@
+/* From text to token ids, exactly as Hugging Face's tokenizers gives them; chat templates; prompt
+ * files. */
+#ifndef CARAVAN_TEXT_H
+#define CARAVAN_TEXT_H
+
+#include <caravan/base.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct cv_tokens {
+    int32_t *ids; /* [count], owned; start with {0} */
+    size_t count, capacity;
+} cv_tokens;
+
+void cv_tokens_free(cv_tokens *tokens);
+
+typedef struct cv_tokenizer cv_tokenizer;
+
+/* Reads tokenizer.json, and tokenizer_config.json (and chat_template.jinja, where present) beside
+ * it, from a model directory. What it asks for and this library lacks is refused by name.
+ * NULL on error; free with cv_tokenizer_close, which accepts NULL. Read-only after opening: may be
+ * shared between threads. */
+cv_tokenizer *cv_tokenizer_open(const char *model_directory, cv_error *err);
+void cv_tokenizer_close(cv_tokenizer *tokenizer);
+
+/* Appends the ids of text (UTF-8, may hold NUL) to *out. With add_special the post-processor's
+ * tokens are added (one BOS, where the tokenizer adds one at all). Special tokens written in the
+ * text become their ids, as with Hugging Face. Bad input: invalid UTF-8, a character without token. */
+bool cv_tokenizer_encode(const cv_tokenizer *tokenizer, const char *text, size_t length, bool add_special,
+                         cv_tokens *out, cv_error *err);
+
+/* The text of ids, as tokenizers' decode gives it. Free with free(). */
+char *cv_tokenizer_decode(const cv_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special,
+                          size_t *length);
+
+/* The token's own spelling ("Ġthe", "<0x0A>"), NULL for an id without token. Owned by tokenizer. */
+const char *cv_tokenizer_token(const cv_tokenizer *tokenizer, int32_t id);
+/* One more than the largest id. */
+int32_t cv_tokenizer_size(const cv_tokenizer *tokenizer);
+
+/* How a prompt becomes the text that is fed to the model. */
+typedef enum cv_format_kind {
+    CV_FORMAT_DIRECT,
+    CV_FORMAT_QUERY_ANSWER,
+    CV_FORMAT_CHAT,
+    CV_FORMAT_CUSTOM
+} cv_format_kind;
+
+typedef struct cv_format {
+    cv_format_kind kind;
+    const char *system; /* chat only; NULL: what the model's template does without one */
+    const char *text;   /* custom: holds "{prompt}" once, and may hold "{system}"; else NULL */
+} cv_format;
+
+/* The text of one prompt under a format (chat: with the generation prompt at its end), and its ids
+ * with exactly one BOS where the model uses one. text_out may be NULL; else free with free().
+ * Bad input: a chat template that is not known (the message tells how to give format.text). */
+bool cv_format_prompt(const cv_tokenizer *tokenizer, const cv_format *format, const char *prompt, cv_tokens *out,
+                      char **text_out, cv_error *err);
+
+/* Prompts of a file, in file order. */
+typedef struct cv_prompts {
+    char **text; /* [count] C strings, owned */
+    size_t count;
+} cv_prompts;
+
+/* Reads CSV (RFC 4180 with header; any file whose name ends in .csv) or plain text, one prompt a
+ * line. column NULL: the first of goal, Goal, input, prompt, query that is present. limit 0: all.
+ * Bad input: no such column, no prompt, NUL bytes, invalid UTF-8, broken quotes (named by line). */
+bool cv_prompts_load(const char *path, const char *column, size_t limit, cv_prompts *out, cv_error *err);
+void cv_prompts_free(cv_prompts *prompts);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
