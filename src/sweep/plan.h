@@ -1,0 +1,41 @@
+/* The grid (model, ablation, prompt set, prompt, layer, head) cut into work units.
+ *
+ * The list depends on the job and its inputs alone, never on ranks, threads or the machine, so that
+ * scores are the same bits however the work was spread. */
+#ifndef CV_PLAN_H
+#define CV_PLAN_H
+
+#include "sweep/inputs.h"
+
+#include <caravan/base.h>
+#include <caravan/engine.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Half-open ranges; model, ablation index the job's lists, set is a cv_prompt_set. */
+typedef struct cv_unit {
+    int32_t model, ablation, set;
+    int32_t prompt_begin, prompt_end;
+    int32_t layer_begin, layer_end;
+    int32_t head_begin, head_end;
+    uint64_t operations;   /* what it costs */
+    uint64_t memory_bytes; /* what it needs beside the weights, per rank */
+} cv_unit;
+
+/* Scores of a unit: layers * heads * prompts doubles, in this order. */
+size_t cv_unit_cells(const cv_unit *unit);
+
+typedef struct cv_plan {
+    cv_unit *units; /* [count], owned; in grid order */
+    size_t count;
+    uint64_t operations;       /* of all units */
+    uint64_t plain_operations; /* what one pass per (head, prompt) would take */
+    uint64_t memory_bytes;     /* of the largest unit */
+} cv_plan;
+
+/* Bad input if even the smallest unit needs more than engine.memory_gib. */
+bool cv_plan_make(const cv_inputs *inputs, cv_plan *plan, cv_error *err);
+void cv_plan_free(cv_plan *plan);
+
+#endif
