@@ -1,0 +1,41 @@
+/* The elementwise kernels between matrix products, vectorised for the processor that runs them. */
+#ifndef CV_VECTOR_H
+#define CV_VECTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* y[n] = x[n] / rms(x) * weight[n]. The mean square is summed in double precision. */
+void cv_rmsnorm(const float *x, const float *weight, double eps, size_t n, float *y);
+
+/* gate[n] = silu(gate[n]) * up[n] */
+void cv_silu_times(float *gate, const float *up, size_t n);
+
+/* scores[0..n) become their softmax. */
+void cv_softmax(float *scores, size_t n);
+
+/* y[n] += x[n] */
+void cv_add(float *y, const float *x, size_t n);
+
+/* sum of x[i] * y[i], in single precision */
+float cv_dot(const float *x, const float *y, size_t n);
+
+/* False if any of x[n] is NaN or infinite. */
+bool cv_all_finite(const float *x, size_t n);
+
+/* Rotates a head's vector x[2 * half] by the angles with these cosines and sines [half], pairing
+ * element i with i + half as Hugging Face's Llama does. */
+void cv_rotate(float *x, const float *cosine, const float *sine, size_t half);
+
+/* For log-softmax in double precision, over a chunk of logits: the largest logit, and the sum of
+ * exp(logits - shift). */
+float cv_max(const float *logits, size_t n);
+double cv_sum_exp(const float *logits, double shift, size_t n);
+
+/* p[i] = exp(logits[i] - shift) */
+void cv_exp_shifted(const float *logits, double shift, size_t n, double *p);
+
+/* sum of p[i] * (a[i] - b[i]), in double precision */
+double cv_weighted_difference(const double *p, const float *a, const float *b, size_t n);
+
+#endif
