@@ -15,7 +15,7 @@
 /* Opens a regular file for reading; the descriptor, or -1 with *err filled. */
 static int open_regular(const char *path, struct stat *info, cv_error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe without writer would block */
     if (fd < 0) {
         cv_bad_input(err, "%s: cannot be opened: %s", path, strerror(errno));
         return -1;
