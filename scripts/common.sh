@@ -1,0 +1,33 @@
+# shellcheck shell=bash
+# What demo.sh, test.sh and the scripts share. To be sourced, from the repository's root.
+
+# Colours for people only: not in files, not in continuous integration.
+if [ -t 1 ] && [ -z "${CI:-}" ] && [ -z "${NO_COLOR:-}" ]; then
+    bold=$'\e[1m' red=$'\e[31m' plain=$'\e[0m'
+else
+    bold='' red='' plain=''
+fi
+
+say() { printf '%s==> %s%s\n' "$bold" "$*" "$plain"; }
+complain() { printf '%s%s%s\n' "$red" "$*" "$plain" >&2; }
+
+# quiet NAME COMMAND...: runs the command with its output in build/NAME.log, shown only if it fails.
+quiet() {
+    local log="build/$1.log"
+    shift
+    mkdir -p build
+    "$@" >"$log" 2>&1 && return
+    local status=$?
+    complain "failed (exit $status): $*"
+    tail -n 60 "$log" >&2
+    complain "the whole output is in $log"
+    return "$status"
+}
+
+# build PRESET: configures and builds, in silence.
+build() {
+    say "building ($1)"
+    quiet "configure-$1" cmake --preset "$1" && quiet "build-$1" cmake --build --preset "$1"
+}
+
+cores() { nproc 2>/dev/null || echo 1; }

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Installs what is missing, then builds and tests Caravan: all tests in the release build, the unit
+# tests again under the sanitizers and under valgrind, and what the sources promise about
+# themselves (scripts/check-*.sh, formatting, shell scripts). The last line counts.
+set -euo pipefail
+cd "$(dirname "$0")"
+. scripts/common.sh
+
+passed=0 failed=0 skipped=0
+
+finish() {
+    printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    exit
+}
+
+# check NAME COMMAND...: one check; exit code 77 means that it cannot be done here.
+check() {
+    local name="$1" status=0
+    shift
+    say "$name"
+    "$@" || status=$?
+    case "$status" in
+    0) passed=$((passed + 1)) ;;
+    77) skipped=$((skipped + 1)) ;;
+    *)
+        failed=$((failed + 1))
+        complain "FAILED: $name"
+        ;;
+    esac
+}
+
+# The count called $2 ("tests", "failures", "skipped") in the summary that CTest wrote for preset $1.
+count_of() { sed -n "0,/ $2=\"/s/.* $2=\"\([0-9]*\)\".*/\1/p" "build/$1/tests.xml" | head -n 1; }
+
+# run_ctest PRESET: its tests, counted one by one.
+run_ctest() {
+    local status=0 tests failures left_out
+    say "tests ($1)"
+    rm -f "build/$1/tests.xml"
+    ctest --preset "$1" || status=$?
+    tests=$(count_of "$1" tests) failures=$(count_of "$1" failures) left_out=$(count_of "$1" skipped)
+    if [ -z "$tests" ] || { [ "$status" -ne 0 ] && [ "$failures" -eq 0 ]; }; then
+        failed=$((failed + 1)) # CTest itself went wrong, or found no test
+        return
+    fi
+    passed=$((passed + tests - failures - left_out))
+    failed=$((failed + failures))
+    skipped=$((skipped + left_out))
+}
+
+scripts/dependencies.sh build test
+
+for preset in release asan; do
+    if ! build "$preset"; then
+        failed=$((failed + 1))
+        finish
+    fi
+    run_ctest "$preset"
+done
+for program in build/release/tests/test_*; do
+    check "valgrind $(basename "$program")" scripts/valgrind.sh "$program"
+done
+check "rooms depend downward, MPI stays in src/cluster" scripts/check-rooms.sh
+check "formatting" scripts/check-format.sh
+check "shell scripts" scripts/check-scripts.sh
+finish
