@@ -102,14 +102,18 @@ typedef struct cv_head_range {
 bool cv_wavefront(cv_engine *engine, const cv_prompt_block *prompts, const cv_head_range *range, float *clean,
                   float *ablated, cv_error *err);
 
-/* What cv_wavefront will do and need for a block, without doing it: exact operations, and bytes of
- * working memory beside the mapped weights (threads: OpenMP threads that will run it). */
+/* What cv_wavefront will do and need for a block, without doing it: the very operations that it
+ * counts, and bytes beside the mapped weights, in one part for the states and one for each thread. */
 typedef struct cv_wavefront_cost {
     cv_work work;
     uint64_t memory_bytes;
+    uint64_t thread_bytes;
 } cv_wavefront_cost;
 cv_wavefront_cost cv_wavefront_estimate(const cv_model *model, const cv_prompt_block *prompts,
-                                        const cv_head_range *range, int threads);
+                                        const cv_head_range *range);
+
+/* The same for one pass of the plain engine over a prompt. */
+cv_work cv_plain_estimate(const cv_model *model, size_t tokens);
 
 #ifdef __cplusplus
 }

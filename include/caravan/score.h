@@ -21,6 +21,10 @@ double cv_kl_divergence(const float *p_logits, const float *q_logits, size_t n);
 bool cv_ships(cv_engine *engine, size_t num_prompts, size_t states, const float *clean, const float *ablated,
               double *ships, cv_error *err);
 
+/* Operations and bytes of memory that cv_ships takes beside its arguments; each thread takes
+ * thread_bytes more. */
+cv_wavefront_cost cv_ships_estimate(const cv_model *model, size_t num_prompts, size_t states);
+
 #ifdef __cplusplus
 }
 #endif

@@ -68,6 +68,7 @@ static bool load(cv_engine *engine, cv_layer_weights *weights, size_t layer, cv_
 {
     if (!cv_layer_weights_load(weights, engine->model, layer, !engine->layer_checked[layer], err)) return false;
     engine->layer_checked[layer] = true;
+    engine->work.weight_bytes += cv_layer_file_bytes(&engine->model->layers[layer]);
     return true;
 }
 

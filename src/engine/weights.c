@@ -91,6 +91,16 @@ size_t cv_layer_weights_bytes(const cv_model *model)
     return most * sizeof(float);
 }
 
+uint64_t cv_layer_file_bytes(const cv_layer *layer)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < NUM_TENSORS; i++) {
+        const cv_tensor *tensor = source_of(layer, i);
+        if (tensor->data) bytes += elements(tensor) * cv_dtype_size(tensor->dtype);
+    }
+    return bytes;
+}
+
 static void widen_in_parallel(const cv_tensor *tensor, float *out)
 {
 #pragma omp parallel for schedule(static)

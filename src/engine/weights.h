@@ -6,6 +6,7 @@
 #include <caravan/model.h>
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Shapes as in cv_layer; pointers are NULL where the model has no such tensor. */
 typedef struct cv_layer_weights {
@@ -31,6 +32,9 @@ bool cv_tensor_in_place(const cv_tensor *tensor);
 
 /* Bytes of buffer that the largest layer of a model takes. */
 size_t cv_layer_weights_bytes(const cv_model *model);
+
+/* Bytes of a layer's tensors in the file. */
+uint64_t cv_layer_file_bytes(const cv_layer *layer);
 
 /* Bad input if values [count] of a tensor, from element first on, are not all finite. */
 bool cv_check_finite(const cv_model *model, const cv_tensor *tensor, const float *values, size_t first, size_t count,

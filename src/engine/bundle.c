@@ -1,0 +1,262 @@
+#include "engine/bundle.h"
+
+#include "base/memory.h"
+#include "engine/attention.h"
+#include "engine/blas.h"
+#include "engine/vector.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t cv_bundle_rows(const cv_bundle *bundle, const cv_trie *trie)
+{
+    return trie->num_rows - bundle->first;
+}
+
+size_t cv_bundle_queries(const cv_bundle *bundle)
+{
+    return bundle->asked->count - cv_queries_below(bundle->asked, bundle->first);
+}
+
+static size_t mlp_columns(const cv_shape *s)
+{
+    return s->f < CV_MLP_COLUMNS ? s->f : CV_MLP_COLUMNS;
+}
+
+/* Multiples of 16 floats, so that every array begins on a cache line. */
+static size_t rounded(size_t floats)
+{
+    return (floats + 15) / 16 * 16;
+}
+
+size_t cv_scratch_floats(const cv_shape *s, size_t longest)
+{
+    size_t queries = s->G * CV_QUERY_BLOCK;
+    return rounded(CV_TILE_ROWS * s->d) + 2 * rounded(CV_TILE_ROWS * mlp_columns(s)) + 2 * rounded(queries * s->D) +
+           2 * rounded(longest * s->D) + rounded(queries * longest);
+}
+
+cv_scratch *cv_scratch_make(const cv_shape *s, size_t longest, size_t num_threads)
+{
+    cv_scratch *all = cv_alloc(num_threads, sizeof *all);
+    size_t queries = s->G * CV_QUERY_BLOCK;
+    for (size_t t = 0; t < num_threads; t++) {
+        cv_scratch *scratch = &all[t];
+        float *next = scratch->memory = cv_alloc_floats(cv_scratch_floats(s, longest));
+        scratch->norm = next, next += rounded(CV_TILE_ROWS * s->d);
+        scratch->gate = next, next += rounded(CV_TILE_ROWS * mlp_columns(s));
+        scratch->up = next, next += rounded(CV_TILE_ROWS * mlp_columns(s));
+        scratch->q = next, next += rounded(queries * s->D);
+        scratch->z = next, next += rounded(queries * s->D);
+        scratch->k = next, next += rounded(longest * s->D);
+        scratch->v = next, next += rounded(longest * s->D);
+        scratch->scores = next;
+    }
+    return all;
+}
+
+void cv_scratch_free(cv_scratch *scratch, size_t num_threads)
+{
+    for (size_t t = 0; scratch && t < num_threads; t++) free(scratch[t].memory);
+    free(scratch);
+}
+
+cv_tiles cv_tiles_of(size_t num_states, size_t rows)
+{
+    cv_tiles tiles = {.num_states = num_states, .rows = rows, .states_each = 1, .pieces = 1};
+    if (rows == 0 || num_states == 0) return tiles;
+    if (rows <= CV_TILE_ROWS) {
+        tiles.states_each = CV_TILE_ROWS / rows;
+        tiles.count = (num_states + tiles.states_each - 1) / tiles.states_each;
+    } else {
+        tiles.pieces = (rows + CV_TILE_ROWS - 1) / CV_TILE_ROWS;
+        tiles.count = num_states * tiles.pieces;
+    }
+    return tiles;
+}
+
+void cv_tile(const cv_tiles *tiles, size_t t, size_t *begin, size_t *length)
+{
+    if (tiles->pieces == 1) {
+        size_t first = t * tiles->states_each, left = tiles->num_states - first;
+        *begin = first * tiles->rows;
+        *length = (left < tiles->states_each ? left : tiles->states_each) * tiles->rows;
+        return;
+    }
+    size_t state = t / tiles->pieces, piece = t % tiles->pieces;
+    size_t from = piece * tiles->rows / tiles->pieces, to = (piece + 1) * tiles->rows / tiles->pieces;
+    *begin = state * tiles->rows + from;
+    *length = to - from;
+}
+
+static void normalise(const cv_engine *engine, const float *x, const float *weight, size_t rows, float *norm)
+{
+    size_t d = engine->shape.d;
+    double eps = engine->model->config.rms_norm_eps;
+    for (size_t i = 0; i < rows; i++) cv_rmsnorm(x + i * d, weight, eps, d, norm + i * d);
+}
+
+/* y [rows, columns] = x [rows, in] weight^T + bias, y's rows stride floats apart. */
+static void affine(size_t rows, size_t columns, size_t in, const float *x, const float *weight, const float *bias,
+                   float beta, float *y, size_t stride)
+{
+    cv_linear(rows, columns, in, x, in, weight, in, beta, y, stride);
+    for (size_t i = 0; bias && i < rows; i++) cv_add(y + i * stride, bias, columns);
+}
+
+/* Keys and values of stacked rows [begin, begin + length) from their normed stream. */
+static void keys_and_values(const cv_layer_context *c, const cv_bundle *b, size_t begin, size_t length,
+                            const float *norm)
+{
+    const cv_shape *s = &c->engine->shape;
+    const cv_layer_weights *w = c->weights;
+    size_t width = s->K * s->D, rows = cv_bundle_rows(b, c->trie);
+    float *kv = b->kv + begin * 2 * width;
+    affine(length, width, s->d, norm, w->k_proj, w->k_bias, 0.0f, kv, 2 * width);
+    affine(length, width, s->d, norm, w->v_proj, w->v_bias, 0.0f, kv + width, 2 * width);
+    for (size_t i = 0; i < length; i++) {
+        size_t row = b->first + (begin + i) % rows;
+        cv_rope_apply(&c->engine->rope, c->trie->position[row], s->K, kv + i * 2 * width);
+    }
+}
+
+static void query_vectors(const cv_layer_context *c, const cv_bundle *b, size_t begin, size_t length, const float *norm)
+{
+    const cv_shape *s = &c->engine->shape;
+    size_t width = s->H * s->D, queries = cv_bundle_queries(b), skipped = b->asked->count - queries;
+    float *q = b->q + begin * width;
+    affine(length, width, s->d, norm, c->weights->q_proj, c->weights->q_bias, 0.0f, q, width);
+    for (size_t i = 0; i < length; i++) {
+        size_t row = b->asked->row[skipped + (begin + i) % queries];
+        cv_rope_apply(&c->engine->rope, c->trie->position[row], s->H, q + i * width);
+    }
+}
+
+/* Where only some rows ask, their stream is copied out. */
+static void gather_queries(const cv_layer_context *c, cv_bundle *b)
+{
+    size_t d = c->engine->shape.d, rows = cv_bundle_rows(b, c->trie);
+    size_t queries = cv_bundle_queries(b), skipped = b->asked->count - queries;
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < b->num_states * queries; i++) {
+        size_t row = b->asked->row[skipped + i % queries] - b->first;
+        memcpy(b->xq + i * d, b->x + (i / queries * rows + row) * d, d * sizeof *b->x);
+    }
+}
+
+void cv_bundle_project(const cv_layer_context *c, cv_bundle *b)
+{
+    const cv_shape *s = &c->engine->shape;
+    size_t rows = cv_bundle_rows(b, c->trie), queries = cv_bundle_queries(b);
+    bool all_ask = b->xq == b->x;
+    cv_tiles tiles = cv_tiles_of(b->num_states, rows);
+    cv_engine_count(c->engine, b->num_states * rows, 2 * s->K * s->D, s->d);
+    cv_engine_count(c->engine, b->num_states * queries, s->H * s->D, s->d);
+#pragma omp parallel for schedule(dynamic)
+    for (size_t t = 0; t < tiles.count; t++) {
+        size_t begin, length;
+        cv_tile(&tiles, t, &begin, &length);
+        float *norm = c->scratch[omp_get_thread_num()].norm;
+        normalise(c->engine, b->x + begin * s->d, c->weights->input_layernorm, length, norm);
+        keys_and_values(c, b, begin, length, norm);
+        if (all_ask) query_vectors(c, b, begin, length, norm);
+    }
+    if (all_ask) return;
+    gather_queries(c, b);
+    tiles = cv_tiles_of(b->num_states, queries);
+#pragma omp parallel for schedule(dynamic)
+    for (size_t t = 0; t < tiles.count; t++) {
+        size_t begin, length;
+        cv_tile(&tiles, t, &begin, &length);
+        float *norm = c->scratch[omp_get_thread_num()].norm;
+        normalise(c->engine, b->xq + begin * s->d, c->weights->input_layernorm, length, norm);
+        query_vectors(c, b, begin, length, norm);
+    }
+}
+
+/* One block of queries of one state, for the heads that share one key head. */
+static void attend_block(const cv_layer_context *c, const cv_bundle *b, size_t state, size_t group,
+                         const cv_query_block *block)
+{
+    const cv_shape *s = &c->engine->shape;
+    cv_scratch *scratch = &c->scratch[omp_get_thread_num()];
+    size_t width = 2 * s->K * s->D, rows = cv_bundle_rows(b, c->trie), queries = cv_bundle_queries(b);
+    size_t at = state * queries + block->first - (b->asked->count - queries);
+    const float *own = b->kv + state * rows * width;
+    cv_gather_path(c->trie, block, b->first, b->clean_kv + group * s->D, own + group * s->D, width, s->D, scratch->k);
+    cv_gather_path(c->trie, block, b->first, b->clean_kv + (s->K + group) * s->D, own + (s->K + group) * s->D, width,
+                   s->D, scratch->v);
+    for (size_t g = 0; g < s->G; g++)
+        for (size_t i = 0; i < block->count; i++)
+            memcpy(scratch->q + (g * block->count + i) * s->D, b->q + ((at + i) * s->H + group * s->G + g) * s->D,
+                   s->D * sizeof *b->q);
+    float scale = (float)(1.0 / sqrt((double)s->D));
+    cv_attend(s->G, block->count, block->position, s->D, scale, scratch->q, scratch->k, scratch->v, scratch->scores,
+              scratch->z);
+    for (size_t g = 0; g < s->G; g++)
+        for (size_t i = 0; i < block->count; i++)
+            memcpy(b->z + ((at + i) * s->H + group * s->G + g) * s->D, scratch->z + (g * block->count + i) * s->D,
+                   s->D * sizeof *b->z);
+}
+
+void cv_bundle_attend(const cv_layer_context *c, cv_bundle *b)
+{
+    const cv_shape *s = &c->engine->shape;
+    size_t skipped = cv_query_blocks_below(b->asked, b->first), blocks = b->asked->num_blocks - skipped;
+    c->engine->work.operations += b->num_states * cv_queries_attention_operations(b->asked, b->first, s->H, s->D);
+#pragma omp parallel for schedule(dynamic, 4)
+    for (size_t item = 0; item < b->num_states * s->K * blocks; item++)
+        attend_block(c, b, item / blocks / s->K, item / blocks % s->K, &b->asked->blocks[skipped + item % blocks]);
+}
+
+void cv_bundle_output(const cv_layer_context *c, cv_bundle *b)
+{
+    const cv_shape *s = &c->engine->shape;
+    size_t width = s->H * s->D, queries = cv_bundle_queries(b);
+    cv_tiles tiles = cv_tiles_of(b->num_states, queries);
+    cv_engine_count(c->engine, b->num_states * queries, s->d, width);
+#pragma omp parallel for schedule(dynamic)
+    for (size_t t = 0; t < tiles.count; t++) {
+        size_t begin, length;
+        cv_tile(&tiles, t, &begin, &length);
+        affine(length, s->d, width, b->z + begin * width, c->weights->o_proj, c->weights->o_bias, 1.0f,
+               b->xq + begin * s->d, s->d);
+    }
+}
+
+/* Columns [from, from + columns) of the intermediate layer, and their share of the output. */
+static void mlp_slice(const cv_layer_context *c, size_t length, size_t from, size_t columns, float *x)
+{
+    const cv_shape *s = &c->engine->shape;
+    const cv_layer_weights *w = c->weights;
+    cv_scratch *scratch = &c->scratch[omp_get_thread_num()];
+    affine(length, columns, s->d, scratch->norm, w->gate_proj + from * s->d, w->gate_bias ? w->gate_bias + from : NULL,
+           0.0f, scratch->gate, columns);
+    affine(length, columns, s->d, scratch->norm, w->up_proj + from * s->d, w->up_bias ? w->up_bias + from : NULL, 0.0f,
+           scratch->up, columns);
+    cv_silu_times(scratch->gate, scratch->up, length * columns);
+    cv_linear(length, s->d, columns, scratch->gate, columns, w->down_proj + from, s->f, 1.0f, x, s->d);
+}
+
+void cv_mlp(const cv_layer_context *c, size_t num_states, size_t rows, float *x)
+{
+    const cv_shape *s = &c->engine->shape;
+    size_t slices = (s->f + CV_MLP_COLUMNS - 1) / CV_MLP_COLUMNS;
+    cv_tiles tiles = cv_tiles_of(num_states, rows);
+    cv_engine_count(c->engine, num_states * rows, 3 * s->f, s->d);
+#pragma omp parallel for schedule(dynamic)
+    for (size_t t = 0; t < tiles.count; t++) {
+        size_t begin, length;
+        cv_tile(&tiles, t, &begin, &length);
+        float *here = x + begin * s->d;
+        normalise(c->engine, here, c->weights->post_attention_layernorm, length, c->scratch[omp_get_thread_num()].norm);
+        for (size_t i = 0; i < slices; i++) {
+            size_t from = i * s->f / slices, to = (i + 1) * s->f / slices;
+            mlp_slice(c, length, from, to - from, here);
+        }
+        for (size_t i = 0; c->weights->down_bias && i < length; i++)
+            cv_add(here + i * s->d, c->weights->down_bias, s->d);
+    }
+}

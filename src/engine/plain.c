@@ -1,0 +1,315 @@
+/* The plain engine: one pass for one prompt, batch size one. It is written to be read beside the
+ * definitions: products through BLAS, everything else as loops over heads and positions. It shares
+ * no step of the wavefront's attention, trie or ablation code, so that it can be its oracle. */
+#include <caravan/engine.h>
+
+#include "base/memory.h"
+#include "engine/blas.h"
+#include "engine/engine.h"
+#include "engine/vector.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct pass {
+    cv_engine *engine;
+    const cv_shape *shape;
+    size_t n;         /* tokens */
+    float *x;         /* [n, d] residual stream */
+    float *norm;      /* [n, d] */
+    float *q, *k, *v; /* [n, H*D], [n, K*D], [n, K*D]; q and k after RoPE */
+    float *z;         /* [n, H*D] */
+    float *gate, *up; /* [n, f] */
+    float *replaced;  /* [n, D] the ablated head's z */
+    double *scores;   /* [H, n], a row for each head */
+} pass;
+
+static pass pass_make(cv_engine *engine, size_t n)
+{
+    const cv_shape *s = &engine->shape;
+    pass p = {.engine = engine, .shape = s, .n = n};
+    p.x = cv_alloc_floats(n * s->d);
+    p.norm = cv_alloc_floats(n * s->d);
+    p.q = cv_alloc_floats(n * s->H * s->D);
+    p.k = cv_alloc_floats(n * s->K * s->D);
+    p.v = cv_alloc_floats(n * s->K * s->D);
+    p.z = cv_alloc_floats(n * s->H * s->D);
+    p.gate = cv_alloc_floats(n * s->f);
+    p.up = cv_alloc_floats(n * s->f);
+    p.replaced = cv_alloc_floats(n * s->D);
+    p.scores = cv_alloc(n * s->H, sizeof *p.scores);
+    return p;
+}
+
+static void pass_free(pass *p)
+{
+    free(p->x);
+    free(p->norm);
+    free(p->q);
+    free(p->k);
+    free(p->v);
+    free(p->z);
+    free(p->gate);
+    free(p->up);
+    free(p->replaced);
+    free(p->scores);
+}
+
+/* y [n, out] = x [n, in] weight^T + bias, or added to y */
+static void linear(const pass *p, const float *x, const float *weight, const float *bias, size_t in, size_t out,
+                   bool add, float *y)
+{
+    cv_linear(p->n, out, in, x, in, weight, in, add ? 1.0f : 0.0f, y, out);
+    cv_engine_count(p->engine, p->n, out, in);
+    for (size_t i = 0; bias && i < p->n; i++) cv_add(y + i * out, bias, out);
+}
+
+static void normalise(const pass *p, const float *weight)
+{
+    double eps = p->engine->model->config.rms_norm_eps;
+    for (size_t i = 0; i < p->n; i++)
+        cv_rmsnorm(p->x + i * p->shape->d, weight, eps, p->shape->d, p->norm + i * p->shape->d);
+}
+
+/* q and k of one head at one position, as the head's attention is to see them. */
+typedef const float *(*vector_at)(const pass *p, size_t head, size_t position, float *scratch);
+
+static const float *own_q(const pass *p, size_t head, size_t position, float *scratch)
+{
+    (void)scratch;
+    return p->q + (position * p->shape->H + head) * p->shape->D;
+}
+
+static const float *own_k(const pass *p, size_t head, size_t position, float *scratch)
+{
+    (void)scratch;
+    return p->k + (position * p->shape->K + head / p->shape->G) * p->shape->D;
+}
+
+/* The mean of num_heads neighbouring head vectors [num_heads, D]. */
+static const float *mean_of(const float *heads, size_t num_heads, size_t D, float *mean)
+{
+    for (size_t c = 0; c < D; c++) {
+        double sum = 0;
+        for (size_t h = 0; h < num_heads; h++) sum += (double)heads[h * D + c];
+        mean[c] = (float)(sum / (double)num_heads);
+    }
+    return mean;
+}
+
+/* RoPE turns all heads of a position alike, so the mean after it is the mean before it, turned. */
+static const float *mean_q(const pass *p, size_t head, size_t position, float *scratch)
+{
+    (void)head;
+    return mean_of(p->q + position * p->shape->H * p->shape->D, p->shape->H, p->shape->D, scratch);
+}
+
+static const float *mean_k(const pass *p, size_t head, size_t position, float *scratch)
+{
+    (void)head;
+    return mean_of(p->k + position * p->shape->K * p->shape->D, p->shape->K, p->shape->D, scratch);
+}
+
+/* One head's attention: z [n rows, stride floats apart]. */
+static void attend(const pass *p, size_t head, double epsilon, vector_at q_at, vector_at k_at, float *z, size_t stride)
+{
+    const cv_shape *s = p->shape;
+    double scale = epsilon / sqrt((double)s->D);
+    double *score = p->scores + head * p->n;
+    float *q_scratch = cv_alloc_floats(s->D), *k_scratch = cv_alloc_floats(s->D);
+    for (size_t i = 0; i < p->n; i++) {
+        const float *q = q_at(p, head, i, q_scratch);
+        double largest = -INFINITY, sum = 0;
+        for (size_t j = 0; j <= i; j++) {
+            score[j] = scale * (double)cv_dot(q, k_at(p, head, j, k_scratch), s->D);
+            largest = fmax(largest, score[j]);
+        }
+        for (size_t j = 0; j <= i; j++) sum += score[j] = exp(score[j] - largest);
+        float *out = z + i * stride;
+        memset(out, 0, s->D * sizeof *out);
+        for (size_t j = 0; j <= i; j++) {
+            const float *v = p->v + (j * s->K + head / s->G) * s->D;
+            float weight = (float)(score[j] / sum);
+            for (size_t c = 0; c < s->D; c++) out[c] += weight * v[c];
+        }
+    }
+    free(q_scratch);
+    free(k_scratch);
+}
+
+/* z_i = (v_0 + ... + v_i) / (i + 1): what the attention tends to as epsilon goes to 0. */
+static void attend_uniformly(const pass *p, size_t head, float *z)
+{
+    const cv_shape *s = p->shape;
+    for (size_t c = 0; c < s->D; c++) {
+        double sum = 0;
+        for (size_t i = 0; i < p->n; i++) {
+            sum += (double)p->v[(i * s->K + head / s->G) * s->D + c];
+            z[i * s->D + c] = (float)(sum / (double)(i + 1));
+        }
+    }
+}
+
+/* What the head's z becomes under an ablation, into p->replaced [n, D]; z is the layer's clean one. */
+static void ablated_z(const pass *p, size_t head, const cv_ablation *ablation)
+{
+    const cv_shape *s = p->shape;
+    float *z = p->replaced;
+    if (ablation->kind == CV_UNIFORM_ATTENTION) {
+        if (ablation->epsilon == 0)
+            attend_uniformly(p, head, z);
+        else
+            attend(p, head, ablation->epsilon, own_q, own_k, z, s->D);
+    } else if (ablation->kind == CV_VALUE_SCALE) {
+        for (size_t i = 0; i < p->n; i++)
+            for (size_t c = 0; c < s->D; c++)
+                z[i * s->D + c] = (float)ablation->epsilon * p->z[(i * s->H + head) * s->D + c];
+    } else if (ablation->mean_of == CV_MEAN_OF_Z) {
+        for (size_t i = 0; i < p->n; i++) mean_of(p->z + i * s->H * s->D, s->H, s->D, z + i * s->D);
+    } else {
+        bool of_q = ablation->mean_of == CV_MEAN_OF_Q;
+        attend(p, head, 1, of_q ? mean_q : own_q, of_q ? own_k : mean_k, z, s->D);
+    }
+}
+
+static bool head_differs(const pass *p, size_t head)
+{
+    const cv_shape *s = p->shape;
+    for (size_t i = 0; i < p->n; i++)
+        if (memcmp(p->z + (i * s->H + head) * s->D, p->replaced + i * s->D, s->D * sizeof(float)) != 0) return true;
+    return false;
+}
+
+static bool head_is_silent(const pass *p, size_t head)
+{
+    const cv_shape *s = p->shape;
+    for (size_t i = 0; i < p->n; i++)
+        for (size_t c = 0; c < s->D; c++)
+            if (p->z[(i * s->H + head) * s->D + c] != 0) return false;
+    return true;
+}
+
+/* Applies every switch of this layer. All are computed from the clean z before any is put in. */
+static bool ablate_layer(pass *p, size_t layer, const cv_ablated_head *heads, size_t num_heads, cv_error *err)
+{
+    const cv_shape *s = p->shape;
+    float *z = NULL;
+    for (size_t a = 0; a < num_heads; a++) {
+        if ((size_t)heads[a].layer != layer) continue;
+        const cv_ablation *ablation = &heads[a].ablation;
+        size_t span = (size_t)cv_ablation_span(ablation, &p->engine->model->config);
+        size_t bytes = p->n * s->H * s->D * sizeof *z;
+        if (!z) memcpy(z = cv_alloc(bytes, 1), p->z, bytes);
+        bool changed = p->n == 1;
+        for (size_t h = (size_t)heads[a].head * span; h < ((size_t)heads[a].head + 1) * span; h++) {
+            ablated_z(p, h, ablation);
+            changed = changed || head_differs(p, h) || head_is_silent(p, h);
+            for (size_t i = 0; i < p->n; i++)
+                memcpy(z + (i * s->H + h) * s->D, p->replaced + i * s->D, s->D * sizeof *z);
+        }
+        if (changed) continue;
+        free(z);
+        return cv_bad_input(err, "%s: ablating L%dH%d by %s changes nothing: this head does already what it would do",
+                            p->engine->model->path, heads[a].layer, heads[a].head,
+                            cv_ablation_kind_name(ablation->kind));
+    }
+    if (!z) return true;
+    memcpy(p->z, z, p->n * s->H * s->D * sizeof *z);
+    free(z);
+    return true;
+}
+
+static bool attention_block(pass *p, size_t layer, const cv_layer_weights *w, const cv_ablated_head *heads,
+                            size_t num_heads, cv_error *err)
+{
+    const cv_shape *s = p->shape;
+    normalise(p, w->input_layernorm);
+    linear(p, p->norm, w->q_proj, w->q_bias, s->d, s->H * s->D, false, p->q);
+    linear(p, p->norm, w->k_proj, w->k_bias, s->d, s->K * s->D, false, p->k);
+    linear(p, p->norm, w->v_proj, w->v_bias, s->d, s->K * s->D, false, p->v);
+    for (size_t i = 0; i < p->n; i++) {
+        cv_rope_apply(&p->engine->rope, i, s->H, p->q + i * s->H * s->D);
+        cv_rope_apply(&p->engine->rope, i, s->K, p->k + i * s->K * s->D);
+    }
+#pragma omp parallel for schedule(dynamic)
+    for (size_t h = 0; h < s->H; h++) attend(p, h, 1, own_q, own_k, p->z + h * s->D, s->H * s->D);
+    cv_engine_count(p->engine, s->H * p->n, p->n + 1, s->D); /* scores and weighted values of the causal half */
+    if (!ablate_layer(p, layer, heads, num_heads, err)) return false;
+    linear(p, p->z, w->o_proj, w->o_bias, s->H * s->D, s->d, true, p->x);
+    return true;
+}
+
+static void mlp_block(pass *p, const cv_layer_weights *w)
+{
+    const cv_shape *s = p->shape;
+    normalise(p, w->post_attention_layernorm);
+    linear(p, p->norm, w->gate_proj, w->gate_bias, s->d, s->f, false, p->gate);
+    linear(p, p->norm, w->up_proj, w->up_bias, s->d, s->f, false, p->up);
+    for (size_t i = 0; i < p->n; i++) cv_silu_times(p->gate + i * s->f, p->up + i * s->f, s->f);
+    linear(p, p->gate, w->down_proj, w->down_bias, s->f, s->d, true, p->x);
+}
+
+/* The vocabulary projection of one row, in slices so that a widened one stays small. */
+static bool project(cv_engine *engine, const float *row, float *logits, cv_error *err)
+{
+    const cv_shape *s = &engine->shape;
+    enum { SLICE = 8192 };
+    bool ok = true;
+    float *buffer = cv_tensor_in_place(&engine->model->lm_head) ? NULL : cv_alloc_floats(SLICE * s->d);
+    for (size_t first = 0; ok && first < s->V; first += SLICE) {
+        size_t count = s->V - first < SLICE ? s->V - first : SLICE;
+        const float *head = cv_engine_lm_head(engine, first, count, buffer, err);
+        ok = head != NULL;
+        if (ok) cv_linear(1, count, s->d, row, s->d, head, s->d, 0.0f, logits + first, count);
+    }
+    if (ok) cv_engine_lm_head_done(engine);
+    cv_engine_count(engine, 1, s->V, s->d);
+    free(buffer);
+    return ok;
+}
+
+static bool check_heads(const cv_engine *engine, const cv_ablated_head *heads, size_t num_heads, cv_error *err)
+{
+    const cv_config *config = &engine->model->config;
+    for (size_t a = 0; a < num_heads; a++) {
+        int count = cv_ablation_heads(&heads[a].ablation, config);
+        if (heads[a].layer < 0 || heads[a].layer >= config->num_hidden_layers || heads[a].head < 0 ||
+            heads[a].head >= count)
+            return cv_bad_input(err, "%s: L%dH%d does not exist; the model has layers 0 to %d and %s 0 to %d",
+                                engine->model->path, heads[a].layer, heads[a].head, config->num_hidden_layers - 1,
+                                heads[a].ablation.granularity == CV_GRANULARITY_HEAD ? "heads" : "groups", count - 1);
+        if (!cv_ablation_check(&heads[a].ablation, config, err)) return false;
+    }
+    return true;
+}
+
+bool cv_plain_logits(cv_engine *engine, const int32_t *ids, size_t count, const cv_ablated_head *heads,
+                     size_t num_heads, float *logits, cv_error *err)
+{
+    assert(count >= 1 && count <= engine->rope.positions);
+    if (!check_heads(engine, heads, num_heads, err)) return false;
+    const cv_shape *s = &engine->shape;
+    pass p = pass_make(engine, count);
+    bool ok = cv_engine_embed(engine, ids, count, p.x, err);
+    for (size_t l = 0; ok && l < s->L; l++) {
+        const cv_layer_weights *w = cv_engine_plain_layer(engine, l, err);
+        ok = w && attention_block(&p, l, w, heads, num_heads, err);
+        if (!ok) break;
+        mlp_block(&p, w);
+        ok = cv_engine_check_stream(engine, l, p.x, count * s->d, err);
+    }
+    float *last = p.x + (count - 1) * s->d;
+    ok = ok && cv_engine_final_norm(engine, 1, last, last, err) && project(engine, last, logits, err);
+    pass_free(&p);
+    return ok;
+}
+
+cv_work cv_plain_estimate(const cv_model *model, size_t tokens)
+{
+    cv_shape s = cv_shape_of(&model->config);
+    uint64_t layer = s.d * s.D * (2 * s.H + 2 * s.K) + 3 * s.d * s.f + s.H * s.D * (tokens + 1);
+    cv_work work = {.operations = 2 * (tokens * s.L * layer + s.d * s.V), .weight_bytes = model->weight_bytes};
+    return work;
+}

@@ -1,0 +1,97 @@
+#include "engine/wave.h"
+
+#include "engine/birth.h"
+#include "engine/bundle.h"
+#include "engine/engine.h"
+
+enum { TILES_PER_THREAD = 4 };
+
+/* Enough rows that every thread gets a few tiles, in whole tiles: so the cut into tiles, and with it
+ * every score's last bit, does not depend on the number of threads. */
+static size_t bundle_states(size_t rows, size_t states, size_t threads)
+{
+    if (rows == 0 || states == 0) return 1;
+    size_t whole = cv_tiles_of(1, rows).states_each;
+    size_t bundle = TILES_PER_THREAD * threads * CV_TILE_ROWS / rows / whole * whole;
+    if (bundle < whole) bundle = whole;
+    return bundle < states ? bundle : states;
+}
+
+cv_wave_sizes cv_wave_sizes_of(const cv_config *config, const cv_trie *trie, const cv_queries *ends,
+                               const cv_head_range *range, size_t threads)
+{
+    cv_wave_sizes size = {.first = cv_birth_changes_roots(&range->ablation) ? 0 : trie->num_roots};
+    bool to_the_top = range->layer_end == config->num_hidden_layers;
+    size.rows = trie->num_rows - size.first;
+    size.ends = ends->count - cv_queries_below(ends, size.first);
+    size.span = (size_t)cv_ablation_span(&range->ablation, config);
+    size.heads = (size_t)(range->head_end - range->head_begin);
+    size.states = (size_t)(range->layer_end - range->layer_begin) * size.heads;
+    size.stored = size.states > 0 && to_the_top ? size.states - size.heads : size.states;
+    size.bundle = bundle_states(size.rows, size.states, threads);
+    size.at_once = size.bundle > size.heads ? size.bundle : size.heads;
+    return size;
+}
+
+/* What one state's passage through a layer takes: rows give keys and values, queries ask. */
+static uint64_t passage(const cv_shape *s, size_t rows, size_t queries, const cv_queries *asked, size_t first)
+{
+    uint64_t products = rows * 2 * s->K * s->D * s->d + queries * 2 * s->H * s->D * s->d + queries * 3 * s->f * s->d;
+    return 2 * products + cv_queries_attention_operations(asked, first, s->H, s->D);
+}
+
+/* What the birth of one state takes in its layer. */
+static uint64_t birth(const cv_shape *s, const cv_wave_sizes *size, size_t queries, const cv_queries *asked,
+                      const cv_ablation *ablation)
+{
+    uint64_t operations = 2 * queries * (s->d * size->span * s->D + 3 * s->f * s->d);
+    if (cv_birth_attends(ablation)) operations += cv_queries_attention_operations(asked, size->first, size->span, s->D);
+    return operations;
+}
+
+static uint64_t operations_of(const cv_shape *s, const cv_trie *trie, const cv_queries *all, const cv_queries *ends,
+                              const cv_wave_sizes *size, const cv_head_range *range)
+{
+    uint64_t operations = 0, live = 0;
+    for (size_t l = 0; l < s->L; l++) {
+        bool last = l == s->L - 1;
+        const cv_queries *asked = last ? ends : all;
+        size_t queries = last ? size->ends : size->rows;
+        operations += passage(s, trie->num_rows, asked->count, asked, 0);
+        operations += live * passage(s, size->rows, queries, asked, size->first);
+        if ((int)l < range->layer_begin || (int)l >= range->layer_end) continue;
+        operations += size->heads * birth(s, size, queries, asked, &range->ablation);
+        live += size->heads;
+    }
+    return operations;
+}
+
+static uint64_t memory_of(const cv_model *model, const cv_shape *s, const cv_trie *trie, const cv_wave_sizes *size,
+                          size_t prompts)
+{
+    uint64_t asked = 2 * s->K * s->D + 2 * s->H * s->D; /* kv, q, z of a row */
+    uint64_t clean = trie->num_rows * (2 * s->d + asked + 4 * s->K * s->D);
+    uint64_t bundle = size->rows * asked + size->at_once * size->ends * s->d;
+    uint64_t states = size->stored * size->rows * s->d + (size->states + 1) * prompts * s->d;
+    return (clean + bundle + states) * sizeof(float) + cv_layer_weights_bytes(model);
+}
+
+cv_wavefront_cost cv_wavefront_estimate(const cv_model *model, const cv_prompt_block *prompts,
+                                        const cv_head_range *range)
+{
+    cv_shape s = cv_shape_of(&model->config);
+    cv_trie trie = cv_trie_make(prompts);
+    cv_queries all = cv_queries_all(&trie), ends = cv_queries_ends(&trie);
+    cv_wave_sizes size = cv_wave_sizes_of(&model->config, &trie, &ends, range, 1);
+    cv_wavefront_cost cost = {0};
+    cost.work.operations = operations_of(&s, &trie, &all, &ends, &size, range);
+    for (size_t l = 0; l < s.L; l++) cost.work.weight_bytes += cv_layer_file_bytes(&model->layers[l]);
+    cost.memory_bytes = memory_of(model, &s, &trie, &size, prompts->num_prompts);
+    size_t bundle_rows = TILES_PER_THREAD * CV_TILE_ROWS;
+    cost.thread_bytes = sizeof(float) * (cv_scratch_floats(&s, trie.max_length) + size.rows * size.span * s.D +
+                                         bundle_rows * 2 * (s.K + s.H) * s.D);
+    cv_queries_free(&all);
+    cv_queries_free(&ends);
+    cv_trie_free(&trie);
+    return cost;
+}
