@@ -31,7 +31,7 @@ check() {
 }
 
 # The count called $2 ("tests", "failures", "skipped") in the summary that CTest wrote for preset $1.
-count_of() { sed -n "0,/ $2=\"/s/.* $2=\"\([0-9]*\)\".*/\1/p" "build/$1/tests.xml" | head -n 1; }
+count_of() { { grep -o -m 1 "\b$2=\"[0-9]*\"" "build/$1/tests.xml" || true; } | tr -dc 0-9; }
 
 # run_ctest PRESET: its tests, counted one by one.
 run_ctest() {
