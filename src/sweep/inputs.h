@@ -33,9 +33,9 @@ void cv_inputs_free(cv_inputs *inputs);
 /* Tokens of the model's longest prompt, over both sets. */
 size_t cv_inputs_longest(const cv_inputs *inputs, int model);
 
-/* Appends all but the models' weights to *out as bytes for a rank of the same build. */
+/* Appends all but the weights to *out, as bytes for a rank of the same build. */
 void cv_inputs_pack(const cv_inputs *inputs, cv_buffer *out);
-/* Makes inputs from such bytes and opens the models. Bad input if they are cut or damaged, or if a
+/* Makes inputs from such bytes and opens the models. An error if they are cut or damaged, or if a
  * model's files are not those that the packing rank saw. On error *inputs is empty. */
 bool cv_inputs_unpack(const char *data, size_t length, cv_inputs *inputs, cv_error *err);
 
