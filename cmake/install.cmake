@@ -28,14 +28,23 @@ install(FILES
     DESTINATION "${package_folder}")
 
 # pkg-config caravan. A static libcaravan does not know what it needs, so the libraries stand where
-# plain "pkg-config --libs" prints them.
+# plain "pkg-config --libs" prints them. Paths are relative: the prefix may be chosen at installing.
 cmake_path(GET CARAVAN_OPENBLAS_LIBRARY PARENT_PATH openblas_folder)
-list(JOIN HDF5_C_LIBRARIES " " hdf5_libraries)
-set(needed_libraries
-    "${CARAVAN_OPENBLAS_LIBRARY} -Wl,-rpath,${openblas_folder} ${hdf5_libraries} ${OpenMP_C_FLAGS} -lm")
-set(needed_modules "jansson, libpcre2-8, libutf8proc, libcrypto")
-if(BUILD_SHARED_LIBS)
-    set(PC_PRIVATE ".private")
+# h5cc also names all that a static libhdf5 would need; a shared one brings it along by itself.
+set(hdf5_libraries ${HDF5_C_LIBRARIES})
+if(hdf5_libraries MATCHES "libhdf5\\.so")
+    list(FILTER hdf5_libraries INCLUDE REGEX "libhdf5\\.so")
 endif()
+list(JOIN hdf5_libraries " " hdf5_libraries)
+set(pc_libraries
+    "${CARAVAN_OPENBLAS_LIBRARY} -Wl,-rpath,${openblas_folder} ${hdf5_libraries} ${OpenMP_C_FLAGS} -lm")
+set(pc_modules "jansson, libpcre2-8, libutf8proc, libcrypto")
+if(BUILD_SHARED_LIBS)
+    set(pc_needs "Requires.private: ${pc_modules}\nLibs: -L\${libdir} -lcaravan\nLibs.private: ${pc_libraries}")
+else()
+    set(pc_needs "Requires: ${pc_modules}\nLibs: -L\${libdir} -lcaravan ${pc_libraries}")
+endif()
+set(pc_folder "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+file(RELATIVE_PATH pc_to_prefix "/${pc_folder}" "/")
 configure_file(cmake/caravan.pc.in "${PROJECT_BINARY_DIR}/caravan.pc" @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/caravan.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+install(FILES "${PROJECT_BINARY_DIR}/caravan.pc" DESTINATION "${pc_folder}")
