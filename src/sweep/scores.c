@@ -1,0 +1,163 @@
+#include "sweep/scores.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+struct cv_scores {
+    const cv_inputs *inputs;
+    cv_score_grid *grids; /* [models, ablations, CV_NUM_PROMPT_SETS] */
+    double **ships;       /* the same grids' arrays, to be written */
+};
+
+static size_t num_grids(const cv_inputs *inputs)
+{
+    return (size_t)inputs->job.num_models * (size_t)inputs->job.num_ablations * CV_NUM_PROMPT_SETS;
+}
+
+static size_t grid_index(const cv_inputs *inputs, int model, int ablation, int set)
+{
+    assert(model >= 0 && model < inputs->job.num_models && ablation >= 0 && ablation < inputs->job.num_ablations);
+    return ((size_t)model * (size_t)inputs->job.num_ablations + (size_t)ablation) * CV_NUM_PROMPT_SETS + (size_t)set;
+}
+
+static void make_grid(cv_scores *scores, int model, int ablation, int set)
+{
+    const cv_inputs *inputs = scores->inputs;
+    const cv_config *config = &inputs->models[model]->config;
+    cv_score_grid grid = {NULL, (size_t)config->num_hidden_layers,
+                          (size_t)cv_ablation_heads(&inputs->job.ablations[ablation], config),
+                          inputs->num_prompts[set]};
+    size_t index = grid_index(inputs, model, ablation, set);
+    if (grid.prompts > 0) {
+        uint64_t cells;
+        if (!cv_mul_u64(grid.layers * grid.heads, grid.prompts, &cells)) cv_fatal("more scores than memory can hold");
+        double *ships = scores->ships[index] = cv_alloc((size_t)cells, sizeof *ships);
+        for (size_t i = 0; i < cells; i++) ships[i] = NAN;
+        grid.ships = ships;
+    }
+    scores->grids[index] = grid;
+}
+
+cv_scores *cv_scores_make(const cv_inputs *inputs)
+{
+    cv_scores *scores = cv_calloc(1, sizeof *scores);
+    scores->inputs = inputs;
+    scores->grids = cv_calloc(num_grids(inputs), sizeof *scores->grids);
+    scores->ships = cv_calloc(num_grids(inputs), sizeof *scores->ships);
+    for (int m = 0; m < inputs->job.num_models; m++)
+        for (int a = 0; a < inputs->job.num_ablations; a++)
+            for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) make_grid(scores, m, a, set);
+    return scores;
+}
+
+void cv_scores_free(cv_scores *scores)
+{
+    if (!scores) return;
+    for (size_t i = 0; i < num_grids(scores->inputs); i++) free(scores->ships[i]);
+    free(scores->ships);
+    free(scores->grids);
+    free(scores);
+}
+
+cv_score_grid cv_scores_grid(const cv_scores *scores, int model, int ablation, cv_prompt_set set)
+{
+    return scores->grids[grid_index(scores->inputs, model, ablation, (int)set)];
+}
+
+static void assert_inside(const cv_unit *unit, const cv_score_grid *grid)
+{
+    assert(0 <= unit->layer_begin && unit->layer_begin < unit->layer_end && (size_t)unit->layer_end <= grid->layers);
+    assert(0 <= unit->head_begin && unit->head_begin < unit->head_end && (size_t)unit->head_end <= grid->heads);
+    assert(0 <= unit->prompt_begin && unit->prompt_begin < unit->prompt_end &&
+           (size_t)unit->prompt_end <= grid->prompts);
+}
+
+static bool not_a_number(const cv_scores *scores, const cv_unit *unit, int layer, int head, int prompt, cv_error *err)
+{
+    const cv_job *job = &scores->inputs->job;
+    return cv_bad_input(err,
+                        "%s: the score of L%dH%d under %s is not a number for prompt %d of %s: the activations leave "
+                        "the range of single precision; remove the prompt or the model",
+                        job->models[unit->model].path, layer, head, job->ablation_names[unit->ablation], prompt + 1,
+                        job->prompts[unit->set].file);
+}
+
+bool cv_scores_put(cv_scores *scores, const cv_unit *unit, const double *values, cv_error *err)
+{
+    size_t index = grid_index(scores->inputs, unit->model, unit->ablation, unit->set);
+    const cv_score_grid *grid = &scores->grids[index];
+    assert_inside(unit, grid);
+    for (int layer = unit->layer_begin; layer < unit->layer_end; layer++)
+        for (int head = unit->head_begin; head < unit->head_end; head++)
+            for (int prompt = unit->prompt_begin; prompt < unit->prompt_end; prompt++) {
+                double value = *values++;
+                if (!isfinite(value)) return not_a_number(scores, unit, layer, head, prompt, err);
+                size_t row = (size_t)layer * grid->heads + (size_t)head;
+                scores->ships[index][row * grid->prompts + (size_t)prompt] = value;
+            }
+    return true;
+}
+
+static bool grid_complete(const cv_score_grid *grid, const char *model, const char *ablation, const char *set,
+                          cv_error *err)
+{
+    size_t cells = grid->layers * grid->heads * grid->prompts;
+    for (size_t i = 0; i < cells; i++)
+        if (isnan(grid->ships[i])) {
+            size_t row = i / grid->prompts;
+            return cv_failed(err, "%s, %s: no unit returned the score of L%zuH%zu for %s prompt %zu", model, ablation,
+                             row / grid->heads, row % grid->heads, set, i % grid->prompts + 1);
+        }
+    return true;
+}
+
+bool cv_scores_complete(const cv_scores *scores, cv_error *err)
+{
+    const cv_job *job = &scores->inputs->job;
+    for (int m = 0; m < job->num_models; m++)
+        for (int a = 0; a < job->num_ablations; a++)
+            for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {
+                const cv_score_grid *grid = &scores->grids[grid_index(scores->inputs, m, a, set)];
+                if (!grid_complete(grid, job->models[m].name, job->ablation_names[a],
+                                   cv_prompt_set_name((cv_prompt_set)set), err))
+                    return false;
+            }
+    return true;
+}
+
+/* Over the prompts of one (layer, head), in their order; NaN where there are none. */
+static double row_mean(const cv_score_grid *grid, size_t row)
+{
+    double sum = 0;
+    for (size_t p = 0; p < grid->prompts; p++) sum += grid->ships[row * grid->prompts + p];
+    return sum / (double)grid->prompts;
+}
+
+/* No mean is NaN here, so this orders all heads. */
+static int by_rank(const void *left, const void *right)
+{
+    const cv_head_score *a = left, *b = right;
+    if (a->ships_mean != b->ships_mean) return a->ships_mean > b->ships_mean ? -1 : 1;
+    if (a->layer != b->layer) return a->layer < b->layer ? -1 : 1;
+    return (a->head > b->head) - (a->head < b->head);
+}
+
+cv_head_score *cv_scores_heads(const cv_scores *scores, int model, int ablation, size_t *count)
+{
+    cv_score_grid harmful = cv_scores_grid(scores, model, ablation, CV_HARMFUL);
+    cv_score_grid harmless = cv_scores_grid(scores, model, ablation, CV_HARMLESS);
+    *count = harmful.layers * harmful.heads;
+    cv_head_score *heads = cv_alloc(*count, sizeof *heads);
+    for (size_t row = 0; row < *count; row++) {
+        double mean = row_mean(&harmful, row), control = harmless.prompts ? row_mean(&harmless, row) : NAN;
+        assert(!isnan(mean));
+        heads[row] =
+            (cv_head_score){(int)(row / harmful.heads), (int)(row % harmful.heads), 0, mean, control, mean - control};
+    }
+    qsort(heads, *count, sizeof *heads, by_rank);
+    for (size_t i = 0; i < *count; i++) heads[i].rank = (int)i + 1;
+    return heads;
+}
