@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 . scripts/common.sh
 
 scripts/dependencies.sh build
-build release
+build release -DCARAVAN_BUILD_TESTS=OFF
 
 # Open MPI refuses root unless told, and refuses more ranks than cores unless told.
 if [ "$(id -u)" -eq 0 ]; then

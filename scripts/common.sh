@@ -24,10 +24,10 @@ quiet() {
     return "$status"
 }
 
-# build PRESET: configures and builds, in silence.
+# build PRESET [OPTION...]: configures with the options and builds, in silence.
 build() {
     say "building ($1)"
-    quiet "configure-$1" cmake --preset "$1" && quiet "build-$1" cmake --build --preset "$1"
+    quiet "configure-$1" cmake --preset "$@" && quiet "build-$1" cmake --build --preset "$1"
 }
 
 cores() { nproc 2>/dev/null || echo 1; }
