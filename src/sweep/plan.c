@@ -1,0 +1,259 @@
+/* How the grid is cut.
+ *
+ * A unit is a block of prompts times a range of layers and heads. Wide units are cheap: prompts
+ * share prefixes, heads share the clean pass. Small units fit the memory and keep many ranks busy.
+ * For each (model, ablation, set) all shapes of a unit are priced exactly, by the tries that they
+ * would have; of those that cost at most SLACK times the cheapest, the one whose largest unit comes
+ * nearest to the size wanted is taken. */
+#include "sweep/plan.h"
+
+#include "base/memory.h"
+
+#include <caravan/score.h>
+
+#include <stdlib.h>
+
+/* A unit wants at least SMALLEST operations (a tenth of a second and up on a few cores), or, in a
+ * large job, the job's SHARE. MINIMUM_MEMORY and WEIGHT_PART are the automatic budget: a rank's
+ * states take no more than a part of what the model's weights take, which ranks share. */
+static const double SLACK = 1.03;
+static const uint64_t SMALLEST = 20000000000u, SHARE = 256;
+static const uint64_t MINIMUM_MEMORY = (uint64_t)64 << 20, WEIGHT_PART = 8;
+
+/* Prompts, layers and heads of a unit; the last of each dimension may have fewer. */
+typedef struct shape {
+    int prompts, layers, heads;
+} shape;
+
+typedef struct price {
+    uint64_t total, largest; /* operations of all units, of the largest unit */
+    uint64_t memory;         /* of the hungriest unit */
+} price;
+
+/* One (model, ablation, set) of the grid. */
+typedef struct board {
+    const cv_inputs *inputs;
+    cv_unit whole; /* all its prompts, layers and heads */
+} board;
+
+size_t cv_unit_cells(const cv_unit *unit)
+{
+    return (size_t)(unit->prompt_end - unit->prompt_begin) * (size_t)(unit->layer_end - unit->layer_begin) *
+           (size_t)(unit->head_end - unit->head_begin);
+}
+
+static size_t unit_states(const cv_unit *unit)
+{
+    return (size_t)(unit->layer_end - unit->layer_begin) * (size_t)(unit->head_end - unit->head_begin);
+}
+
+static uint64_t plain_operations(const cv_model *model, const cv_tokens *tokens, const cv_unit *unit)
+{
+    uint64_t operations = 0;
+    for (int p = unit->prompt_begin; p < unit->prompt_end; p++)
+        operations += cv_plain_estimate(model, tokens[p].count).operations * (unit_states(unit) + 1);
+    return operations;
+}
+
+/* Fills in what the unit takes with the job's engine. */
+static void price_unit(const cv_inputs *inputs, cv_unit *unit)
+{
+    const cv_model *model = inputs->models[unit->model];
+    const cv_tokens *tokens = inputs->tokens[unit->model][unit->set];
+    size_t count = (size_t)(unit->prompt_end - unit->prompt_begin);
+    if (inputs->job.engine == CV_ENGINE_PLAIN) {
+        unit->operations = plain_operations(model, tokens, unit);
+        unit->memory_bytes = 0;
+        return;
+    }
+    const int32_t **ids = cv_alloc(count, sizeof *ids);
+    size_t *lengths = cv_alloc(count, sizeof *lengths);
+    for (size_t p = 0; p < count; p++) {
+        ids[p] = tokens[(size_t)unit->prompt_begin + p].ids;
+        lengths[p] = tokens[(size_t)unit->prompt_begin + p].count;
+    }
+    cv_prompt_block block = {count, ids, lengths};
+    cv_head_range range = {inputs->job.ablations[unit->ablation], unit->layer_begin, unit->layer_end, unit->head_begin,
+                           unit->head_end};
+    cv_wavefront_cost wavefront = cv_wavefront_estimate(model, &block, &range);
+    cv_wavefront_cost ships = cv_ships_estimate(model, count, unit_states(unit));
+    unit->operations = wavefront.work.operations + ships.work.operations;
+    unit->memory_bytes = wavefront.memory_bytes + ships.memory_bytes;
+    free(ids);
+    free(lengths);
+}
+
+static int lesser(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Calls visit with every unit of the board in grid order, priced. */
+typedef void (*unit_visitor)(const cv_unit *unit, void *context);
+
+static void for_each_unit(const board *b, shape cut, unit_visitor visit, void *context)
+{
+    const cv_unit *whole = &b->whole;
+    for (int p = 0; p < whole->prompt_end; p += cut.prompts)
+        for (int l = 0; l < whole->layer_end; l += cut.layers)
+            for (int h = 0; h < whole->head_end; h += cut.heads) {
+                cv_unit unit = *whole;
+                unit.prompt_begin = p, unit.prompt_end = lesser(p + cut.prompts, whole->prompt_end);
+                unit.layer_begin = l, unit.layer_end = lesser(l + cut.layers, whole->layer_end);
+                unit.head_begin = h, unit.head_end = lesser(h + cut.heads, whole->head_end);
+                price_unit(b->inputs, &unit);
+                visit(&unit, context);
+            }
+}
+
+static void add_price(const cv_unit *unit, void *context)
+{
+    price *sum = context;
+    sum->total += unit->operations;
+    if (unit->operations > sum->largest) sum->largest = unit->operations;
+    if (unit->memory_bytes > sum->memory) sum->memory = unit->memory_bytes;
+}
+
+static int halved(int n)
+{
+    return (n + 1) / 2;
+}
+
+/* The next narrower range of heads: fewer layers, and within one layer fewer heads. False at the end. */
+static bool narrow(shape *cut)
+{
+    if (cut->layers > 1)
+        cut->layers = halved(cut->layers);
+    else if (cut->heads > 1)
+        cut->heads = halved(cut->heads);
+    else
+        return false;
+    return true;
+}
+
+typedef struct choice {
+    shape cut;
+    price price;
+} choice;
+
+/* Shapes that fit the budget, priced, into choices (owned by the caller). Heads are not narrowed
+ * further once the units are as small as wanted. */
+static choice *price_shapes(const board *b, uint64_t budget, uint64_t wanted, size_t *count, uint64_t *least_memory)
+{
+    choice *choices = NULL;
+    size_t capacity = 0;
+    *count = 0;
+    *least_memory = UINT64_MAX;
+    for (int prompts = b->whole.prompt_end;; prompts = halved(prompts)) {
+        shape cut = {prompts, b->whole.layer_end, b->whole.head_end};
+        do {
+            price sum = {0};
+            for_each_unit(b, cut, add_price, &sum);
+            if (sum.memory < *least_memory) *least_memory = sum.memory;
+            if (sum.memory > budget) continue;
+            cv_reserve(&choices, &capacity, *count + 1, sizeof *choices);
+            choices[(*count)++] = (choice){cut, sum};
+            if (sum.largest <= wanted) break;
+        } while (narrow(&cut));
+        if (prompts == 1) return choices;
+    }
+}
+
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+static choice best_choice(const choice *choices, size_t count, uint64_t wanted)
+{
+    uint64_t cheapest = UINT64_MAX;
+    for (size_t i = 0; i < count; i++)
+        if (choices[i].price.total < cheapest) cheapest = choices[i].price.total;
+    const choice *best = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if ((double)choices[i].price.total > SLACK * (double)cheapest) continue;
+        if (!best || distance(choices[i].price.largest, wanted) < distance(best->price.largest, wanted))
+            best = &choices[i];
+    }
+    return *best;
+}
+
+static uint64_t budget_of(const cv_inputs *inputs, const cv_model *model)
+{
+    if (inputs->job.memory_bytes) return inputs->job.memory_bytes;
+    uint64_t part = model->weight_bytes / WEIGHT_PART;
+    return part > MINIMUM_MEMORY ? part : MINIMUM_MEMORY;
+}
+
+static void append(const cv_unit *unit, void *context)
+{
+    cv_plan *plan = context;
+    plan->units = cv_realloc(plan->units, plan->count + 1, sizeof *plan->units);
+    plan->units[plan->count++] = *unit;
+    plan->operations += unit->operations;
+    if (unit->memory_bytes > plan->memory_bytes) plan->memory_bytes = unit->memory_bytes;
+}
+
+static bool plan_board(const board *b, uint64_t wanted, cv_plan *plan, cv_error *err)
+{
+    const cv_model *model = b->inputs->models[b->whole.model];
+    uint64_t budget = budget_of(b->inputs, model), least;
+    size_t count;
+    choice *choices = price_shapes(b, budget, wanted, &count, &least);
+    if (count == 0 && b->inputs->job.memory_bytes == 0) choices = price_shapes(b, least, wanted, &count, &least);
+    if (count == 0)
+        return cv_bad_input(err, "%s: engine.memory_gib is %.3g, but the smallest unit of model %s needs %.3g",
+                            b->inputs->job.file, (double)budget / (1 << 30), b->inputs->job.models[b->whole.model].name,
+                            (double)least / (1 << 30));
+    for_each_unit(b, best_choice(choices, count, wanted).cut, append, plan);
+    free(choices);
+    plan->plain_operations += plain_operations(model, b->inputs->tokens[b->whole.model][b->whole.set], &b->whole);
+    return true;
+}
+
+/* The boards of the job in grid order. */
+static board *list_boards(const cv_inputs *inputs, size_t *count)
+{
+    board *boards = cv_alloc((size_t)inputs->job.num_models * (size_t)inputs->job.num_ablations * CV_NUM_PROMPT_SETS,
+                             sizeof *boards);
+    *count = 0;
+    for (int m = 0; m < inputs->job.num_models; m++)
+        for (int a = 0; a < inputs->job.num_ablations; a++)
+            for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {
+                if (inputs->num_prompts[set] == 0) continue;
+                const cv_config *config = &inputs->models[m]->config;
+                boards[(*count)++] = (board){inputs,
+                                             {.model = m,
+                                              .ablation = a,
+                                              .set = set,
+                                              .prompt_end = (int)inputs->num_prompts[set],
+                                              .layer_end = config->num_hidden_layers,
+                                              .head_end = cv_ablation_heads(&inputs->job.ablations[a], config)}};
+            }
+    return boards;
+}
+
+bool cv_plan_make(const cv_inputs *inputs, cv_plan *plan, cv_error *err)
+{
+    *plan = (cv_plan){0};
+    size_t count;
+    board *boards = list_boards(inputs, &count);
+    uint64_t whole = 0;
+    for (size_t i = 0; i < count; i++) {
+        cv_unit unit = boards[i].whole;
+        price_unit(inputs, &unit);
+        whole += unit.operations;
+    }
+    uint64_t wanted = whole / SHARE > SMALLEST ? whole / SHARE : SMALLEST;
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) ok = plan_board(&boards[i], wanted, plan, err);
+    free(boards);
+    if (!ok) cv_plan_free(plan);
+    return ok;
+}
+
+void cv_plan_free(cv_plan *plan)
+{
+    free(plan->units);
+    *plan = (cv_plan){0};
+}

@@ -1,0 +1,316 @@
+/* The wavefront against the plain engine: every ablation, many shapes of prompt blocks. */
+#include "tiny_model.h"
+
+#include <caravan/engine.h>
+#include <caravan/score.h>
+
+#include <check.h>
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST_PROMPTS = 12, LONGEST = 100 };
+
+/* Prompts as ids below 61; the block borrows from here. */
+typedef struct sample {
+    int32_t tokens[MOST_PROMPTS][LONGEST];
+    const int32_t *ids[MOST_PROMPTS];
+    size_t count[MOST_PROMPTS];
+    cv_prompt_block block;
+} sample;
+
+static void add(sample *s, const int32_t *head, size_t head_length, size_t tail_length, uint64_t *seed)
+{
+    size_t p = s->block.num_prompts++;
+    ck_assert_uint_le(head_length + tail_length, LONGEST);
+    memcpy(s->tokens[p], head, head_length * sizeof *head);
+    for (size_t i = 0; i < tail_length; i++) s->tokens[p][head_length + i] = (int32_t)(tiny_random(seed) % 61);
+    s->ids[p] = s->tokens[p];
+    s->count[p] = head_length + tail_length;
+    s->block.ids = s->ids;
+    s->block.count = s->count;
+}
+
+/* A system prompt of 70 tokens, more than a block of queries, before short queries. */
+static void shared_system(sample *s)
+{
+    uint64_t seed = 1;
+    int32_t system[70];
+    for (size_t i = 0; i < 70; i++) system[i] = (int32_t)(tiny_random(&seed) % 61);
+    for (size_t p = 0; p < 3; p++) add(s, system, 70, 3 + 2 * p, &seed);
+}
+
+/* No common token at all, not even the first; one long enough to be cut into several blocks. */
+static void nothing_shared(sample *s)
+{
+    uint64_t seed = 2;
+    for (int32_t p = 0; p < 4; p++) add(s, &p, 1, p == 2 ? 80 : 4 + (size_t)p, &seed);
+}
+
+/* Branches at several depths, a prompt that is another's prefix, the same prompt twice, and one of a
+ * single token. */
+static void tangled(sample *s)
+{
+    uint64_t seed = 3;
+    int32_t head[8] = {7, 7, 9, 11, 13, 7, 7, 7};
+    add(s, head, 8, 5, &seed);
+    add(s, head, 8, 0, &seed);
+    add(s, head, 4, 6, &seed);
+    add(s, head, 4, 0, &seed);
+    add(s, head, 1, 0, &seed);
+    add(s, head, 8, 0, &seed);
+    add(s, head + 2, 3, 3, &seed);
+    add(s, head + 2, 1, 0, &seed);
+}
+
+static const struct {
+    const char *name;
+    void (*make)(sample *s);
+} samples[] = {{"shared system prompt", shared_system}, {"nothing shared", nothing_shared}, {"tangled", tangled}};
+
+static const cv_ablation ablations[] = {
+    {CV_UNIFORM_ATTENTION, CV_GRANULARITY_HEAD, 0, CV_MEAN_OF_Q},
+    {CV_UNIFORM_ATTENTION, CV_GRANULARITY_HEAD, 1e-5, CV_MEAN_OF_Q},
+    {CV_UNIFORM_ATTENTION, CV_GRANULARITY_HEAD, 2.5, CV_MEAN_OF_Q},
+    {CV_UNIFORM_ATTENTION, CV_GRANULARITY_KV_GROUP, 0, CV_MEAN_OF_Q},
+    {CV_UNIFORM_ATTENTION, CV_GRANULARITY_KV_GROUP, 0.5, CV_MEAN_OF_Q},
+    {CV_VALUE_SCALE, CV_GRANULARITY_HEAD, 0, CV_MEAN_OF_Q},
+    {CV_VALUE_SCALE, CV_GRANULARITY_HEAD, 0.3, CV_MEAN_OF_Q},
+    {CV_VALUE_SCALE, CV_GRANULARITY_KV_GROUP, 0, CV_MEAN_OF_Q},
+    {CV_MEAN_OVER_HEADS, CV_GRANULARITY_HEAD, 0, CV_MEAN_OF_Q},
+    {CV_MEAN_OVER_HEADS, CV_GRANULARITY_HEAD, 0, CV_MEAN_OF_K},
+    {CV_MEAN_OVER_HEADS, CV_GRANULARITY_HEAD, 0, CV_MEAN_OF_Z},
+    {CV_MEAN_OVER_HEADS, CV_GRANULARITY_KV_GROUP, 0, CV_MEAN_OF_Q},
+    {CV_MEAN_OVER_HEADS, CV_GRANULARITY_KV_GROUP, 0, CV_MEAN_OF_K},
+    {CV_MEAN_OVER_HEADS, CV_GRANULARITY_KV_GROUP, 0, CV_MEAN_OF_Z},
+};
+enum { NUM_SAMPLES = sizeof samples / sizeof samples[0], NUM_ABLATIONS = sizeof ablations / sizeof ablations[0] };
+
+static size_t states_of(const cv_head_range *range)
+{
+    return (size_t)(range->layer_end - range->layer_begin) * (size_t)(range->head_end - range->head_begin);
+}
+
+static cv_head_range all_heads(const cv_model *model, const cv_ablation *ablation)
+{
+    return (cv_head_range){*ablation, 0, model->config.num_hidden_layers, 0,
+                           cv_ablation_heads(ablation, &model->config)};
+}
+
+/* Ships of a range by the wavefront, [states, prompts]; free() it. */
+static double *wavefront(cv_engine *engine, const sample *s, const cv_head_range *range)
+{
+    size_t d = (size_t)cv_engine_model(engine)->config.hidden_size, P = s->block.num_prompts, S = states_of(range);
+    float *clean = cv_alloc_floats(P * d), *ablated = cv_alloc_floats(S * P * d);
+    double *ships = cv_alloc(S * P, sizeof *ships);
+    cv_error err;
+    ck_assert_msg(cv_wavefront(engine, &s->block, range, clean, ablated, &err), "%s", err.text);
+    ck_assert_msg(cv_ships(engine, P, S, clean, ablated, ships, &err), "%s", err.text);
+    free(clean);
+    free(ablated);
+    return ships;
+}
+
+/* The plain engine's logits of every prompt, with a head switched off or none; V is 61. */
+typedef float all_logits[MOST_PROMPTS][61];
+
+static void plain(cv_engine *engine, const sample *s, const cv_ablated_head *head, all_logits logits)
+{
+    cv_error err;
+    for (size_t p = 0; p < s->block.num_prompts; p++)
+        ck_assert_msg(cv_plain_logits(engine, s->ids[p], s->count[p], head, head ? 1 : 0, logits[p], &err), "%s",
+                      err.text);
+}
+
+static void compare(cv_engine *engine, const char *name, const sample *s, const cv_head_range *range)
+{
+    double *ships = wavefront(engine, s, range), *next = ships;
+    static all_logits clean, ablated;
+    plain(engine, s, NULL, clean);
+    for (int l = range->layer_begin; l < range->layer_end; l++)
+        for (int h = range->head_begin; h < range->head_end; h++) {
+            cv_ablated_head head = {l, h, range->ablation};
+            plain(engine, s, &head, ablated);
+            for (size_t p = 0; p < s->block.num_prompts; p++, next++) {
+                double expected = cv_kl_divergence(clean[p], ablated[p], 61);
+                bool same = fabs(*next - expected) <= 1e-7 + 1e-4 * expected;
+                ck_assert_msg(same, "%s, %s: L%dH%d prompt %zu: %.9g, expected %.9g", name,
+                              cv_ablation_name(&range->ablation), l, h, p, *next, expected);
+            }
+        }
+    free(ships);
+}
+
+static void compare_all(cv_config config, uint64_t seed)
+{
+    cv_model *model = tiny_model(config, seed);
+    cv_engine *engine = cv_engine_open(model, LONGEST);
+    for (size_t i = 0; i < NUM_SAMPLES; i++) {
+        sample s = {0};
+        samples[i].make(&s);
+        for (size_t a = 0; a < NUM_ABLATIONS; a++) {
+            cv_head_range range = all_heads(model, &ablations[a]);
+            compare(engine, samples[i].name, &s, &range);
+        }
+    }
+    cv_engine_close(engine);
+    tiny_model_free(model);
+}
+
+START_TEST(every_ablation_with_grouped_queries)
+{
+    compare_all(tiny_config(), 100);
+}
+END_TEST
+
+START_TEST(every_ablation_with_biases_and_tied_embeddings)
+{
+    cv_config config = tiny_config();
+    config.q_bias = config.k_bias = config.v_bias = config.o_bias = config.mlp_bias = true;
+    config.tie_word_embeddings = true;
+    config.num_key_value_heads = 6;
+    config.num_hidden_layers = 2;
+    compare_all(config, 200);
+}
+END_TEST
+
+START_TEST(a_model_of_one_layer)
+{
+    cv_config config = tiny_config();
+    config.num_hidden_layers = 1;
+    compare_all(config, 300);
+}
+END_TEST
+
+START_TEST(parts_of_the_grid_equal_the_whole)
+{
+    cv_model *model = tiny_model(tiny_config(), 400);
+    cv_engine *engine = cv_engine_open(model, LONGEST);
+    sample s = {0};
+    tangled(&s);
+    for (int l = 0; l < 3; l++) {
+        cv_head_range range = {ablations[0], l, l + 1, 1, 4};
+        compare(engine, "part", &s, &range);
+    }
+    cv_head_range none = {.ablation = ablations[0]};
+    free(wavefront(engine, &s, &none));
+    cv_engine_close(engine);
+    tiny_model_free(model);
+}
+END_TEST
+
+START_TEST(any_number_of_threads_gives_the_same_bits)
+{
+    cv_model *model = tiny_model(tiny_config(), 500);
+    int threads = omp_get_max_threads();
+    for (size_t i = 0; i < NUM_SAMPLES; i++) {
+        sample s = {0};
+        samples[i].make(&s);
+        cv_head_range range = all_heads(model, &ablations[i]);
+        size_t bytes = states_of(&range) * s.block.num_prompts * sizeof(double);
+        double *first = NULL;
+        for (int t = 1; t <= 4; t++) {
+            omp_set_num_threads(t);
+            cv_engine *engine = cv_engine_open(model, LONGEST);
+            double *ships = wavefront(engine, &s, &range);
+            cv_engine_close(engine);
+            if (first) ck_assert_mem_eq(ships, first, bytes);
+            if (first)
+                free(ships);
+            else
+                first = ships;
+        }
+        free(first);
+    }
+    omp_set_num_threads(threads);
+    tiny_model_free(model);
+}
+END_TEST
+
+START_TEST(operations_are_those_estimated)
+{
+    cv_model *model = tiny_model(tiny_config(), 600);
+    for (size_t i = 0; i < NUM_SAMPLES; i++)
+        for (size_t a = 0; a < NUM_ABLATIONS; a++) {
+            sample s = {0};
+            samples[i].make(&s);
+            cv_head_range range = all_heads(model, &ablations[a]);
+            cv_engine *engine = cv_engine_open(model, LONGEST);
+            free(wavefront(engine, &s, &range));
+            cv_wavefront_cost cost = cv_wavefront_estimate(model, &s.block, &range);
+            cv_wavefront_cost ships = cv_ships_estimate(model, s.block.num_prompts, states_of(&range));
+            cv_work work = cv_engine_work(engine);
+            ck_assert_uint_eq(work.operations, cost.work.operations + ships.work.operations);
+            ck_assert_uint_eq(work.weight_bytes, cost.work.weight_bytes + ships.work.weight_bytes);
+            cv_engine_close(engine);
+        }
+    tiny_model_free(model);
+}
+END_TEST
+
+/* A head whose keys are all zero attends uniformly already. */
+START_TEST(a_switch_that_changes_nothing_is_an_error)
+{
+    cv_model *model = tiny_model(tiny_config(), 700);
+    cv_engine *engine = cv_engine_open(model, LONGEST);
+    int32_t ids[] = {5, 5, 5, 5};
+    const int32_t *prompt = ids;
+    size_t count = 4;
+    cv_prompt_block block = {1, &prompt, &count};
+    memset((void *)model->layers[0].k_proj.data, 0, sizeof(float) * 24 * 32);
+    cv_head_range range = {ablations[1], 0, 1, 0, 6};
+    float clean[32], ablated[6 * 32];
+    cv_error err = {0};
+    ck_assert(!cv_wavefront(engine, &block, &range, clean, ablated, &err));
+    ck_assert_int_eq(err.status, CV_BAD_INPUT);
+    ck_assert_ptr_nonnull(strstr(err.text, "L0H0"));
+    cv_engine_close(engine);
+    tiny_model_free(model);
+}
+END_TEST
+
+START_TEST(weights_that_are_not_finite_are_named)
+{
+    const float wrong[] = {NAN, INFINITY, -INFINITY};
+    for (size_t i = 0; i < 3; i++) {
+        cv_model *model = tiny_model(tiny_config(), 800);
+        ((float *)model->layers[2].up_proj.data)[77] = wrong[i];
+        model->layers[2].up_proj.name = "model.layers.2.mlp.up_proj.weight";
+        cv_engine *engine = cv_engine_open(model, LONGEST);
+        sample s = {0};
+        tangled(&s);
+        cv_head_range none = {.ablation = ablations[0]};
+        float clean[MOST_PROMPTS * 32], logits[64];
+        cv_error err = {0};
+        ck_assert(!cv_wavefront(engine, &s.block, &none, clean, clean, &err));
+        ck_assert_int_eq(err.status, CV_BAD_INPUT);
+        ck_assert_ptr_nonnull(strstr(err.text, "model.layers.2.mlp.up_proj.weight"));
+        ck_assert_ptr_nonnull(strstr(err.text, "element 77"));
+        ck_assert(!cv_plain_logits(engine, s.ids[0], s.count[0], NULL, 0, logits, &err));
+        cv_engine_close(engine);
+        tiny_model_free(model);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    TCase *cases = tcase_create("wavefront");
+    tcase_set_timeout(cases, 120);
+    tcase_add_test(cases, every_ablation_with_grouped_queries);
+    tcase_add_test(cases, every_ablation_with_biases_and_tied_embeddings);
+    tcase_add_test(cases, a_model_of_one_layer);
+    tcase_add_test(cases, parts_of_the_grid_equal_the_whole);
+    tcase_add_test(cases, any_number_of_threads_gives_the_same_bits);
+    tcase_add_test(cases, operations_are_those_estimated);
+    tcase_add_test(cases, a_switch_that_changes_nothing_is_an_error);
+    tcase_add_test(cases, weights_that_are_not_finite_are_named);
+    Suite *suite = suite_create("wavefront");
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK); /* OpenMP does not survive a fork */
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
