@@ -1,10 +1,10 @@
 /* The wavefront against the plain engine: every ablation, many shapes of prompt blocks. */
+#include "suite.h"
 #include "tiny_model.h"
 
 #include <caravan/engine.h>
 #include <caravan/score.h>
 
-#include <check.h>
 #include <omp.h>
 #include <stdio.h>
 #include <string.h>
@@ -295,22 +295,14 @@ END_TEST
 
 int main(void)
 {
-    TCase *cases = tcase_create("wavefront");
-    tcase_set_timeout(cases, 120);
-    tcase_add_test(cases, every_ablation_with_grouped_queries);
-    tcase_add_test(cases, every_ablation_with_biases_and_tied_embeddings);
-    tcase_add_test(cases, a_model_of_one_layer);
-    tcase_add_test(cases, parts_of_the_grid_equal_the_whole);
-    tcase_add_test(cases, any_number_of_threads_gives_the_same_bits);
-    tcase_add_test(cases, operations_are_those_estimated);
-    tcase_add_test(cases, a_switch_that_changes_nothing_is_an_error);
-    tcase_add_test(cases, weights_that_are_not_finite_are_named);
-    Suite *suite = suite_create("wavefront");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* OpenMP does not survive a fork */
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    TCase *tests = tcase_create("wavefront");
+    tcase_add_test(tests, every_ablation_with_grouped_queries);
+    tcase_add_test(tests, every_ablation_with_biases_and_tied_embeddings);
+    tcase_add_test(tests, a_model_of_one_layer);
+    tcase_add_test(tests, parts_of_the_grid_equal_the_whole);
+    tcase_add_test(tests, any_number_of_threads_gives_the_same_bits);
+    tcase_add_test(tests, operations_are_those_estimated);
+    tcase_add_test(tests, a_switch_that_changes_nothing_is_an_error);
+    tcase_add_test(tests, weights_that_are_not_finite_are_named);
+    return run_suite(tests);
 }
