@@ -76,12 +76,21 @@ static bool encode_set(cv_inputs *inputs, int model, int set, const cv_tokenizer
     return true;
 }
 
+/* What the format makes of a prompt, spelled out, as results are to record it. */
+static bool describe_format(cv_inputs *inputs, int model, const cv_tokenizer *tokenizer, cv_error *err)
+{
+    cv_tokens unused = {0};
+    bool ok = cv_format_prompt(tokenizer, &inputs->job.format, "{prompt}", &unused, &inputs->format_texts[model], err);
+    cv_tokens_free(&unused);
+    return ok;
+}
+
 static bool encode_prompts(cv_inputs *inputs, cv_error *err)
 {
     for (int m = 0; m < inputs->job.num_models; m++) {
         cv_tokenizer *tokenizer = cv_tokenizer_open(inputs->job.models[m].path, err);
         if (!tokenizer) return false;
-        bool ok = true;
+        bool ok = describe_format(inputs, m, tokenizer, err);
         for (int set = 0; ok && set < CV_NUM_PROMPT_SETS; set++) ok = encode_set(inputs, m, set, tokenizer, err);
         cv_tokenizer_close(tokenizer);
         if (!ok) return false;
@@ -93,6 +102,7 @@ static void allocate_models(cv_inputs *inputs)
 {
     size_t count = (size_t)inputs->job.num_models;
     inputs->models = cv_calloc(count, sizeof *inputs->models);
+    inputs->format_texts = cv_calloc(count, sizeof *inputs->format_texts);
     inputs->tokens = cv_calloc(count, sizeof *inputs->tokens);
 }
 
@@ -119,8 +129,12 @@ void cv_inputs_free(cv_inputs *inputs)
         for (size_t p = 0; inputs->prompts[set] && p < inputs->num_prompts[set]; p++) free(inputs->prompts[set][p]);
         free(inputs->prompts[set]);
     }
-    for (int m = 0; inputs->models && m < inputs->job.num_models; m++) cv_model_close(inputs->models[m]);
+    for (int m = 0; inputs->models && m < inputs->job.num_models; m++) {
+        cv_model_close(inputs->models[m]);
+        free(inputs->format_texts[m]);
+    }
     free(inputs->models);
+    free(inputs->format_texts);
     free(inputs->tokens);
     cv_job_free(&inputs->job);
     *inputs = (cv_inputs){0};
@@ -191,6 +205,7 @@ void cv_inputs_pack(const cv_inputs *inputs, cv_buffer *out)
         pack_model(inputs->models[m], &shape);
         cv_put_array(out, shape.data, shape.length, 1);
         cv_buffer_free(&shape);
+        cv_put_text(out, inputs->format_texts[m]);
         for (int set = 0; set < CV_NUM_PROMPT_SETS; set++)
             for (size_t p = 0; p < inputs->num_prompts[set]; p++) {
                 const cv_tokens *tokens = &inputs->tokens[m][set][p];
@@ -270,6 +285,7 @@ static bool unpack_model(cv_cursor *in, cv_inputs *inputs, int m, cv_error *err)
     cv_buffer here = {0};
     size_t length;
     char *there = cv_get_array(in, &length, 1);
+    inputs->format_texts[m] = cv_get_text(in);
     unpack_tokens(in, inputs, m);
     bool ok = in->ok || cv_failed(err, "the inputs arrived damaged");
     if (ok) {

@@ -20,6 +20,7 @@ typedef struct cv_inputs {
     cv_model **models;                      /* [job.num_models], owned */
     size_t num_prompts[CV_NUM_PROMPT_SETS]; /* 0 where the job has no such set */
     char **prompts[CV_NUM_PROMPT_SETS];     /* [num_prompts[set]] the text as in the file, owned */
+    char **format_texts;                    /* [job.num_models] a prompt's text, with "{prompt}" in its place, owned */
     /* tokens[model][set][prompt]: the ids fed to the model, after formatting; each has at least one
      * and at most max_position_embeddings, all below vocab_size. [job.num_models], owned. */
     cv_tokens *(*tokens)[CV_NUM_PROMPT_SETS];

@@ -36,6 +36,13 @@ const char *cv_engine_choice_name(cv_engine_choice engine)
     return engine == CV_ENGINE_WAVEFRONT ? "wavefront" : "plain";
 }
 
+static const char *const format_kinds[] = {"direct", "query_answer", "chat", "custom"};
+
+const char *cv_format_kind_name(cv_format_kind kind)
+{
+    return format_kinds[kind];
+}
+
 static cv_json_place at(const reader *r, const char *field)
 {
     return (cv_json_place){r->file, field};
@@ -199,7 +206,6 @@ static bool check_format(const reader *r)
 static bool read_format(const reader *r, const json_t *top)
 {
     static const char *const keys[] = {"kind", "system", "text", NULL};
-    static const char *const kinds[] = {"direct", "query_answer", "chat", "custom"}; /* as cv_format_kind */
     json_t *object = NULL;
     if (!cv_json_object(top, at(r, ""), "format", CV_OPTIONAL, &object, r->err)) return false;
     if (!object) return true;
@@ -212,7 +218,7 @@ static bool read_format(const reader *r, const json_t *top)
         !cv_json_string(object, place, "text", CV_OPTIONAL, &text, r->err))
         return false;
     int index = 0;
-    while (index < 4 && strcmp(kinds[index], kind) != 0) index++;
+    while (index < 4 && strcmp(format_kinds[index], kind) != 0) index++;
     if (index == 4)
         return cv_bad_input(r->err, "%s: format.kind \"%s\" is unknown; use direct, query_answer, chat or custom",
                             r->file, kind);

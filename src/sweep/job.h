@@ -19,6 +19,8 @@ const char *cv_prompt_set_name(cv_prompt_set set); /* "harmful", "harmless" */
 typedef enum cv_engine_choice { CV_ENGINE_WAVEFRONT, CV_ENGINE_PLAIN } cv_engine_choice;
 const char *cv_engine_choice_name(cv_engine_choice engine); /* "wavefront", "plain" */
 
+const char *cv_format_kind_name(cv_format_kind kind); /* "direct", as in the job file */
+
 /* All strings of a job are owned by it. */
 typedef struct cv_job_model {
     char *name; /* safe as a folder name, unique in the job */

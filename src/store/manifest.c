@@ -1,0 +1,185 @@
+#include "store/manifest.h"
+
+#include "base/file.h"
+#include "engine/blas.h"
+#include "store/h5.h"
+
+#include <caravan/version.h>
+
+#include <jansson.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* null for NULL, and for a path that is not UTF-8. */
+static void put_text(json_t *object, const char *key, const char *text)
+{
+    json_t *value = text ? json_string(text) : NULL;
+    json_object_set_new(object, key, value ? value : json_null());
+}
+
+static void put_integer(json_t *object, const char *key, uint64_t value)
+{
+    json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+static void put_real(json_t *object, const char *key, double value)
+{
+    json_object_set_new(object, key, isfinite(value) ? json_real(value) : json_null());
+}
+
+/* ---- the parts ---- */
+
+static json_t *versions(const cv_run_report *run)
+{
+    json_t *object = json_object();
+    put_text(object, "caravan", CARAVAN_VERSION);
+    put_text(object, "caravan_git", CARAVAN_GIT);
+    put_text(object, "build_type", CARAVAN_BUILD_TYPE);
+    put_text(object, "openblas", cv_blas_version());
+    put_text(object, "hdf5", cv_h5_version());
+    put_text(object, "mpi", run->mpi_version);
+    put_text(object, "jansson", jansson_version_str());
+    return object;
+}
+
+static json_t *files(const cv_fingerprints *fingerprints)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < fingerprints->count; i++) {
+        json_t *file = json_object();
+        put_text(file, "name", fingerprints->files[i].name);
+        put_integer(file, "bytes", fingerprints->files[i].bytes);
+        put_text(file, "sha256", fingerprints->files[i].sha256);
+        json_array_append_new(list, file);
+    }
+    return list;
+}
+
+static json_t *models(const cv_inputs *inputs, const cv_sources *sources)
+{
+    json_t *list = json_array();
+    for (int m = 0; m < inputs->job.num_models; m++) {
+        const cv_model *model = inputs->models[m];
+        json_t *object = json_object();
+        put_text(object, "name", inputs->job.models[m].name);
+        put_text(object, "path", inputs->job.models[m].path);
+        put_text(object, "base", inputs->job.models[m].base);
+        put_text(object, "architecture", model->config.architecture);
+        put_integer(object, "parameters", model->parameters);
+        put_text(object, "dtype", cv_dtype_name(model->embed_tokens.dtype));
+        put_text(object, "format_text", inputs->format_texts[m]);
+        json_object_set_new(object, "files", files(&sources->models[m]));
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
+static json_t *prompt_sets(const cv_inputs *inputs, const cv_sources *sources)
+{
+    json_t *object = json_object();
+    for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {
+        if (!inputs->job.prompts[set].file) continue;
+        json_t *one = json_object();
+        put_text(one, "file", inputs->job.prompts[set].file);
+        put_text(one, "sha256", sources->prompts[set].files[0].sha256);
+        put_integer(one, "prompts", inputs->num_prompts[set]);
+        json_object_set_new(object, cv_prompt_set_name((cv_prompt_set)set), one);
+    }
+    return object;
+}
+
+static json_t *ablation(const cv_ablation *ablation, const char *name)
+{
+    json_t *object = json_object();
+    put_text(object, "name", name);
+    put_text(object, "kind", cv_ablation_kind_name(ablation->kind));
+    if (ablation->kind == CV_MEAN_OVER_HEADS)
+        put_text(object, "of", cv_mean_of_name(ablation->mean_of));
+    else
+        put_real(object, "epsilon", ablation->epsilon);
+    put_text(object, "granularity", cv_granularity_name(ablation->granularity));
+    return object;
+}
+
+/* What was chosen where the field knows more than one way, defaults included. */
+static json_t *definitions(const cv_job *job)
+{
+    json_t *object = json_object(), *list = json_array();
+    put_text(object, "score", cv_score_definition);
+    put_text(object, "format", cv_format_kind_name(job->format.kind));
+    put_text(object, "system", job->format.system);
+    for (int a = 0; a < job->num_ablations; a++)
+        json_array_append_new(list, ablation(&job->ablations[a], job->ablation_names[a]));
+    json_object_set_new(object, "ablations", list);
+    put_text(object, "head_numbers", "0-based; query heads, or groups of query heads that share a key head");
+    put_text(object, "engine", cv_engine_choice_name(job->engine));
+    put_text(object, "precision", "f32");
+    return object;
+}
+
+static json_t *ranks(const cv_run_report *run)
+{
+    json_t *list = json_array();
+    for (int r = 0; r < run->num_ranks; r++) {
+        const cv_rank_report *rank = &run->ranks[r];
+        json_t *object = json_object();
+        put_integer(object, "rank", (uint64_t)r);
+        put_text(object, "host", rank->host);
+        put_integer(object, "threads", (uint64_t)rank->threads);
+        put_text(object, "openblas_core", rank->blas_core);
+        put_integer(object, "operations", rank->work.operations);
+        put_real(object, "busy_seconds", rank->busy_seconds);
+        put_real(object, "gemm_peak_flops", rank->peak);
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
+/* The share of the peak is the whole run's: waiting ranks count as reaching nothing. */
+static json_t *performance(const cv_plan *plan, const cv_run_report *run)
+{
+    double peak = 0;
+    cv_work work = {0};
+    for (int r = 0; r < run->num_ranks; r++) {
+        peak += run->ranks[r].peak;
+        work.operations += run->ranks[r].work.operations;
+        work.weight_bytes += run->ranks[r].work.weight_bytes;
+    }
+    json_t *object = json_object();
+    put_integer(object, "units", plan->count);
+    put_integer(object, "operations", work.operations);
+    put_integer(object, "operations_planned", plan->operations);
+    put_integer(object, "operations_plain", plan->plain_operations);
+    put_integer(object, "weight_bytes_read", work.weight_bytes);
+    put_real(object, "load_seconds", run->load_seconds);
+    put_real(object, "wall_seconds", run->sweep_seconds);
+    put_real(object, "gemm_peak_flops", peak);
+    put_real(object, "gemm_peak_fraction", (double)work.operations / (run->sweep_seconds * peak));
+    return object;
+}
+
+bool cv_manifest_write(const cv_folder *folder, const cv_inputs *inputs, const cv_sources *sources, const cv_plan *plan,
+                       const cv_run_report *run, cv_error *err)
+{
+    const cv_job *job = &inputs->job;
+    json_t *top = json_object();
+    put_text(top, "name", job->name);
+    put_text(top, "job_file", job->file);
+    put_text(top, "output", job->output);
+    json_object_set_new(top, "job", json_loadb(job->text, job->text_length, JSON_ALLOW_NUL, NULL));
+    json_object_set_new(top, "definitions", definitions(job));
+    json_object_set_new(top, "models", models(inputs, sources));
+    json_object_set_new(top, "prompts", prompt_sets(inputs, sources));
+    json_object_set_new(top, "versions", versions(run));
+    json_object_set_new(top, "ranks", ranks(run));
+    json_object_set_new(top, "performance", performance(plan, run));
+    char *text = json_dumps(top, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    char *path = cv_folder_path(folder, "manifest.json");
+    bool ok = text ? cv_write_file(path, text, strlen(text), err) : cv_failed(err, "%s: cannot be put into JSON", path);
+    free(path);
+    free(text);
+    json_decref(top);
+    return ok;
+}

@@ -1,0 +1,134 @@
+#include "store/results.h"
+
+#include "base/buffer.h"
+#include "base/memory.h"
+#include "store/h5.h"
+
+#include <caravan/version.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const char cv_score_definition[] = "Ships: KL(p_clean || p_ablated) of the next-token distributions after the last "
+                                   "token of the prompt, over the whole vocabulary, in nats, from log-softmax in "
+                                   "double precision";
+
+bool cv_sources_read(const cv_inputs *inputs, cv_sources *sources, cv_error *err)
+{
+    const cv_job *job = &inputs->job;
+    *sources = (cv_sources){.models = cv_calloc((size_t)job->num_models, sizeof *sources->models),
+                            .num_models = job->num_models};
+    bool ok = true;
+    for (int m = 0; ok && m < job->num_models; m++)
+        ok = cv_fingerprint_model(job->models[m].path, &sources->models[m], err);
+    for (int set = 0; ok && set < CV_NUM_PROMPT_SETS; set++)
+        if (job->prompts[set].file) ok = cv_fingerprint_file(NULL, job->prompts[set].file, &sources->prompts[set], err);
+    if (!ok) cv_sources_free(sources);
+    return ok;
+}
+
+void cv_sources_free(cv_sources *sources)
+{
+    for (int m = 0; m < sources->num_models; m++) cv_fingerprints_free(&sources->models[m]);
+    for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) cv_fingerprints_free(&sources->prompts[set]);
+    free(sources->models);
+    *sources = (cv_sources){0};
+}
+
+char *cv_results_name(const cv_job *job, int model, int ablation, const char *file)
+{
+    cv_buffer name = {0};
+    cv_buffer_printf(&name, "%s/%s", job->models[model].name, job->ablation_names[ablation]);
+    if (file) cv_buffer_printf(&name, "/%s", file);
+    return cv_buffer_steal(&name);
+}
+
+static void write_ablation(cv_h5 *file, const cv_ablation *ablation, const char *name)
+{
+    cv_h5_text_attribute(file, "/", "ablation", name);
+    cv_h5_text_attribute(file, "/", "ablation_kind", cv_ablation_kind_name(ablation->kind));
+    cv_h5_text_attribute(file, "/", "ablation_granularity", cv_granularity_name(ablation->granularity));
+    if (ablation->kind == CV_MEAN_OVER_HEADS)
+        cv_h5_text_attribute(file, "/", "ablation_mean_of", cv_mean_of_name(ablation->mean_of));
+    else
+        cv_h5_double_attribute(file, "/", "ablation_epsilon", ablation->epsilon);
+}
+
+static void write_fingerprints(cv_h5 *file, const cv_fingerprints *fingerprints)
+{
+    char **names = cv_alloc(fingerprints->count, sizeof *names),
+         **hashes = cv_alloc(fingerprints->count, sizeof *hashes);
+    for (size_t i = 0; i < fingerprints->count; i++) {
+        names[i] = fingerprints->files[i].name;
+        hashes[i] = fingerprints->files[i].sha256;
+    }
+    cv_h5_texts_attribute(file, "/", "model_files", fingerprints->count, names);
+    cv_h5_texts_attribute(file, "/", "model_sha256", fingerprints->count, hashes);
+    free(names);
+    free(hashes);
+}
+
+static void write_definitions(cv_h5 *file, const cv_inputs *inputs, const cv_sources *sources, int model, int ablation)
+{
+    const cv_job *job = &inputs->job;
+    cv_h5_text_attribute(file, "/", "caravan_version", CARAVAN_VERSION);
+    cv_h5_text_attribute(file, "/", "caravan_git", CARAVAN_GIT);
+    cv_h5_text_attribute(file, "/", "score", cv_score_definition);
+    cv_h5_text_attribute(file, "/", "model", job->models[model].name);
+    cv_h5_text_attribute(file, "/", "model_path", job->models[model].path);
+    write_fingerprints(file, &sources->models[model]);
+    write_ablation(file, &job->ablations[ablation], job->ablation_names[ablation]);
+    cv_h5_text_attribute(file, "/", "format_kind", cv_format_kind_name(job->format.kind));
+    cv_h5_text_attribute(file, "/", "format_text", inputs->format_texts[model]);
+    if (job->format.system) cv_h5_text_attribute(file, "/", "format_system", job->format.system);
+    cv_h5_text_attribute(file, "/", "engine", cv_engine_choice_name(job->engine));
+    cv_h5_text_attribute(file, "/", "precision", "f32");
+}
+
+static void write_set(cv_h5 *file, const cv_inputs *inputs, const cv_sources *sources, const cv_scores *scores,
+                      int model, int ablation, cv_prompt_set set)
+{
+    cv_score_grid grid = cv_scores_grid(scores, model, ablation, set);
+    if (!grid.ships) return;
+    char group[32], name[64];
+    snprintf(group, sizeof group, "/%s", cv_prompt_set_name(set));
+    cv_h5_group(file, group);
+    cv_h5_text_attribute(file, group, "file", inputs->job.prompts[set].file);
+    cv_h5_text_attribute(file, group, "sha256", sources->prompts[set].files[0].sha256);
+    snprintf(name, sizeof name, "%s/ships", group);
+    cv_h5_doubles(file, name, 3, (size_t[]){grid.layers, grid.heads, grid.prompts}, grid.ships);
+    cv_h5_text_attribute(file, name, "dimensions", "layer, head, prompt");
+    cv_h5_text_attribute(file, name, "unit", "nats");
+    snprintf(name, sizeof name, "%s/prompt", group);
+    cv_h5_texts(file, name, grid.prompts, inputs->prompts[set]);
+    snprintf(name, sizeof name, "%s/tokens", group);
+    cv_h5_token_rows(file, name, grid.prompts, inputs->tokens[model][set]);
+}
+
+static bool write_file(cv_folder *folder, const cv_inputs *inputs, const cv_sources *sources, const cv_scores *scores,
+                       int model, int ablation, cv_error *err)
+{
+    char *name = cv_results_name(&inputs->job, model, ablation, NULL);
+    bool ok = cv_folder_make(folder, name, err);
+    free(name);
+    if (!ok) return false;
+    name = cv_results_name(&inputs->job, model, ablation, "scores.h5");
+    char *path = cv_folder_path(folder, name);
+    cv_h5 *file = cv_h5_create(path);
+    write_definitions(file, inputs, sources, model, ablation);
+    for (int set = 0; set < CV_NUM_PROMPT_SETS; set++)
+        write_set(file, inputs, sources, scores, model, ablation, (cv_prompt_set)set);
+    ok = cv_h5_commit(file, err);
+    free(path);
+    free(name);
+    return ok;
+}
+
+bool cv_results_write(cv_folder *folder, const cv_inputs *inputs, const cv_sources *sources, const cv_scores *scores,
+                      cv_error *err)
+{
+    for (int m = 0; m < inputs->job.num_models; m++)
+        for (int a = 0; a < inputs->job.num_ablations; a++)
+            if (!write_file(folder, inputs, sources, scores, m, a, err)) return false;
+    return true;
+}
