@@ -1,73 +1,18 @@
 #include "sweep/scores.h"
 
+#include "small_grid.h"
 #include "suite.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { LAYERS = 3, HEADS = 4, HARMFUL = 5, HARMLESS = 2 };
-
-/* Two models of one shape, two ablations: enough of cv_inputs for scores, with no file behind it. */
-static cv_model model = {
-    .config = {.num_hidden_layers = LAYERS, .num_attention_heads = HEADS, .num_key_value_heads = 2}};
-static cv_model *models[] = {&model, &model};
-static cv_job_model job_models[] = {{"a", "models/a", NULL}, {"b", "models/b", NULL}};
-static cv_ablation ablations[] = {{.kind = CV_UNIFORM_ATTENTION},
-                                  {.kind = CV_VALUE_SCALE, .granularity = CV_GRANULARITY_KV_GROUP}};
-static char *ablation_names[] = {"uniform_attention", "value_scale-kv_group"};
-
-static cv_inputs make_inputs(size_t harmless)
-{
-    cv_inputs inputs = {.models = models, .num_prompts = {HARMFUL, harmless}};
-    inputs.job.models = job_models;
-    inputs.job.num_models = 2;
-    inputs.job.ablations = ablations;
-    inputs.job.ablation_names = ablation_names;
-    inputs.job.num_ablations = 2;
-    inputs.job.prompts[CV_HARMFUL].file = "harmful.csv";
-    inputs.job.prompts[CV_HARMLESS].file = harmless ? "harmless.csv" : NULL;
-    return inputs;
-}
-
-/* A score that tells its own place. */
-static double cell(int m, int a, int set, int l, int h, int p)
-{
-    return m + 0.1 * a + 0.01 * set + 10 * l + 100 * h + 1000 * p;
-}
-
-static bool put(cv_scores *scores, cv_unit unit, cv_error *err)
-{
-    double values[LAYERS * HEADS * HARMFUL];
-    size_t i = 0;
-    for (int l = unit.layer_begin; l < unit.layer_end; l++)
-        for (int h = unit.head_begin; h < unit.head_end; h++)
-            for (int p = unit.prompt_begin; p < unit.prompt_end; p++)
-                values[i++] = cell(unit.model, unit.ablation, unit.set, l, h, p);
-    return cv_scores_put(scores, &unit, values, err);
-}
-
-/* Fills all grids by units of one layer and up to three prompts, from the last to the first. */
-static void fill(cv_scores *scores, const cv_inputs *inputs)
-{
-    cv_error err;
-    for (int m = 1; m >= 0; m--)
-        for (int a = 1; a >= 0; a--)
-            for (int set = 0; set < CV_NUM_PROMPT_SETS; set++)
-                for (int l = LAYERS - 1; l >= 0; l--)
-                    for (int p = 0; p < (int)inputs->num_prompts[set]; p += 3) {
-                        int end = p + 3 < (int)inputs->num_prompts[set] ? p + 3 : (int)inputs->num_prompts[set];
-                        cv_unit unit = {m, a, set, p, end, l, l + 1, 0, a == 0 ? HEADS : 2, 0, 0};
-                        ck_assert_msg(put(scores, unit, &err), "%s", err.text);
-                    }
-}
-
 START_TEST(units_find_their_places)
 {
-    cv_inputs inputs = make_inputs(HARMLESS);
+    cv_inputs inputs = small_inputs(HARMLESS);
     cv_scores *scores = cv_scores_make(&inputs);
     cv_error err;
     ck_assert(!cv_scores_complete(scores, &err));
-    fill(scores, &inputs);
+    small_fill(scores, &inputs);
     ck_assert_msg(cv_scores_complete(scores, &err), "%s", err.text);
     for (int m = 0; m < 2; m++)
         for (int a = 0; a < 2; a++)
@@ -80,7 +25,7 @@ START_TEST(units_find_their_places)
                 for (int l = 0; l < (int)grid.layers; l++)
                     for (int h = 0; h < (int)grid.heads; h++)
                         for (int p = 0; p < (int)grid.prompts; p++)
-                            ck_assert_double_eq(*ships++, cell(m, a, set, l, h, p));
+                            ck_assert_double_eq(*ships++, small_cell(m, a, set, l, h, p));
             }
     cv_scores_free(scores);
 }
@@ -88,12 +33,13 @@ END_TEST
 
 START_TEST(a_missing_score_is_named)
 {
-    cv_inputs inputs = make_inputs(0);
+    cv_inputs inputs = small_inputs(0);
     cv_scores *scores = cv_scores_make(&inputs);
     cv_error err;
     for (int m = 0; m < 2; m++)
         for (int a = 0; a < 2; a++)
-            ck_assert(put(scores, (cv_unit){m, a, 0, 0, HARMFUL, 0, LAYERS - (m & a), 0, a ? 2 : HEADS, 0, 0}, &err));
+            ck_assert(
+                small_put(scores, (cv_unit){m, a, 0, 0, HARMFUL, 0, LAYERS - (m & a), 0, a ? 2 : HEADS, 0, 0}, &err));
     ck_assert(!cv_scores_complete(scores, &err));
     ck_assert_int_eq(err.status, CV_FAILED);
     ck_assert_str_eq(err.text, "b, value_scale-kv_group: no unit returned the score of L2H0 for harmful prompt 1");
@@ -106,7 +52,7 @@ static const double bad_values[] = {NAN, INFINITY, -INFINITY};
 
 START_TEST(a_score_that_is_not_a_number_is_refused)
 {
-    cv_inputs inputs = make_inputs(HARMLESS);
+    cv_inputs inputs = small_inputs(HARMLESS);
     cv_scores *scores = cv_scores_make(&inputs);
     cv_error err;
     const double values[] = {0, 0, 0, bad_values[_i]}; /* layers 1 to 2, head 3, prompts 1 to 2 */
@@ -144,7 +90,7 @@ static double flat(int layer, int head)
 
 START_TEST(heads_are_ranked_by_mean_then_layer_then_head)
 {
-    cv_inputs inputs = make_inputs(HARMLESS);
+    cv_inputs inputs = small_inputs(HARMLESS);
     cv_scores *scores = cv_scores_make(&inputs);
     put_rows(scores, CV_HARMFUL, HARMFUL, best_in_the_middle);
     put_rows(scores, CV_HARMLESS, HARMLESS, flat);
@@ -168,7 +114,7 @@ END_TEST
 
 START_TEST(without_harmless_prompts_there_is_no_specificity)
 {
-    cv_inputs inputs = make_inputs(0);
+    cv_inputs inputs = small_inputs(0);
     cv_scores *scores = cv_scores_make(&inputs);
     put_rows(scores, CV_HARMFUL, HARMFUL, flat);
     size_t count;
