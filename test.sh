@@ -62,6 +62,7 @@ for program in build/release/tests/test_*; do
     check "valgrind $(basename "$program")" scripts/valgrind.sh "$program"
 done
 check "rooms depend downward, MPI stays in src/cluster" scripts/check-rooms.sh
+check "clang-tidy" scripts/check-tidy.sh
 check "formatting" scripts/check-format.sh
 check "shell scripts" scripts/check-scripts.sh
 finish

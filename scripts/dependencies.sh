@@ -20,7 +20,7 @@ needs() {
         ;;
     test)
         echo check valgrind:valgrind libc6-dbg shellcheck:shellcheck clang-format:clang-format \
-            h5dump:hdf5-tools git:git python3:python3 python3-venv
+            clang-tidy:clang-tidy h5dump:hdf5-tools git:git python3:python3 python3-venv
         ;;
     *)
         complain "usage: scripts/dependencies.sh build [test]"
@@ -87,6 +87,6 @@ else
     say "this is not Debian or Ubuntu; Caravan needs, as packages or modules with their headers:"
     echo "    a C compiler (GCC 11 or newer), CMake 3.25 or newer, Ninja, pkg-config, Open MPI 4.1 or newer,"
     echo "    OpenBLAS built with OpenMP, HDF5 (serial), jansson, PCRE2, utf8proc, OpenSSL's libcrypto;"
-    echo "    for the tests also Check, valgrind, shellcheck, clang-format, h5dump, Git, Python 3"
+    echo "    for the tests also Check, valgrind, shellcheck, clang-format, clang-tidy, h5dump, Git, Python 3"
 fi
 check_cmake
