@@ -1,0 +1,45 @@
+/* Spreads items over the ranks: rank 0 hands them out one at a time by falling cost, and takes part in
+ * the work itself. What an item yields is an array of doubles, which only rank 0 gets.
+ *
+ * Rank 0 computes in a second thread, which makes no MPI calls, while its first thread serves the
+ * others, so that no rank waits for rank 0 to finish an item. */
+#ifndef CV_DISPATCH_H
+#define CV_DISPATCH_H
+
+#include "cluster/cluster.h"
+
+#include <caravan/base.h>
+#include <caravan/engine.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* All ranks pass the same count and cells; all functions get context. */
+typedef struct cv_dispatch {
+    size_t count;
+    const uint64_t *costs; /* [count], looked at by rank 0 */
+    const size_t *cells;   /* [count] doubles that an item yields */
+    void *context;
+
+    /* Fills values [cells[item]] and *work. On any rank, on rank 0 in a thread of its own; one call at
+     * a time. False with *err filled stops the dispatch. */
+    bool (*compute)(void *context, size_t item, double *values, cv_work *work, cv_error *err);
+    /* Takes an item's values. On rank 0, in the calling thread, in any order. False stops likewise. */
+    bool (*deliver)(void *context, size_t item, const double *values, cv_error *err);
+    /* Called on rank 0 in the calling thread many times a second; may be NULL. */
+    void (*tick)(void *context, size_t items_done, uint64_t cost_done);
+} cv_dispatch;
+
+/* What one rank did. */
+typedef struct cv_share {
+    cv_work work;
+    double busy_seconds; /* inside compute */
+    size_t items;
+} cv_share;
+
+/* True on all ranks when every item is computed and delivered. After an error, wherever it was met,
+ * the items under way are finished, and it is false on all ranks with *err as cv_cluster_agree gives
+ * it. Collective. */
+bool cv_dispatch_run(cv_cluster *cluster, const cv_dispatch *dispatch, cv_share *mine, cv_error *err);
+
+#endif

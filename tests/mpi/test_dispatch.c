@@ -1,0 +1,210 @@
+/* The dispatcher with made-up work, run at several numbers of ranks. Check would fork a process for
+ * each test, which MPI does not take, so this is a plain program: each rank counts its failures, and
+ * any failure on any rank fails the run. */
+#include "cluster/cluster.h"
+#include "cluster/dispatch.h"
+
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int failures;
+
+#define EXPECT(condition)                                                                                              \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "%s:%d: %s: not so: %s\n", __FILE__, __LINE__, __func__, #condition);                      \
+            failures++;                                                                                                \
+        }                                                                                                              \
+    } while (0)
+
+enum { MAX_ITEMS = 64 };
+
+/* One dispatch of made-up work. */
+typedef struct work {
+    size_t count;
+    uint64_t costs[MAX_ITEMS];
+    size_t cells[MAX_ITEMS];
+    int bad_item;     /* whose compute fails; -1 for none */
+    int refused_item; /* whose delivery fails; -1 for none */
+    bool slow;        /* items take as many milliseconds as they cost */
+    int running;      /* computes at this moment on this rank */
+    int delivered[MAX_ITEMS];
+    size_t ticks, most_done;
+} work;
+
+static double value(size_t item, size_t cell)
+{
+    return (double)item + (double)cell / 1000;
+}
+
+static bool compute(void *context, size_t item, double *values, cv_work *done, cv_error *err)
+{
+    work *w = context;
+    EXPECT(++w->running == 1);
+    if (w->slow) nanosleep(&(struct timespec){0, (long)w->costs[item] * 1000000}, NULL);
+    for (size_t i = 0; i < w->cells[item]; i++) values[i] = value(item, i);
+    *done = (cv_work){w->costs[item], 1};
+    w->running--;
+    return (int)item != w->bad_item || cv_bad_input(err, "item %zu is bad", item);
+}
+
+static bool deliver(void *context, size_t item, const double *values, cv_error *err)
+{
+    work *w = context;
+    for (size_t i = 0; i < w->cells[item]; i++) EXPECT(values[i] == value(item, i));
+    w->delivered[item]++;
+    return (int)item != w->refused_item || cv_failed(err, "item %zu cannot be taken", item);
+}
+
+static void tick(void *context, size_t items_done, uint64_t cost_done)
+{
+    work *w = context;
+    w->ticks++;
+    EXPECT(items_done >= w->most_done);
+    EXPECT(items_done > 0 || cost_done == 0);
+    w->most_done = items_done;
+}
+
+static work make_work(size_t count)
+{
+    work w = {.count = count, .bad_item = -1, .refused_item = -1};
+    for (size_t i = 0; i < count; i++) {
+        w.costs[i] = 1 + (i * 7) % 11;
+        w.cells[i] = (i * 5) % 9; /* some have none */
+    }
+    return w;
+}
+
+static bool run(cv_cluster *cluster, work *w, cv_share *share, cv_error *err)
+{
+    cv_dispatch dispatch = {w->count, w->costs, w->cells, w, compute, deliver, tick};
+    *err = (cv_error){CV_OK, ""};
+    return cv_dispatch_run(cluster, &dispatch, share, err);
+}
+
+static void every_item_is_delivered_once(cv_cluster *cluster, size_t count, bool slow)
+{
+    work w = make_work(count);
+    w.slow = slow;
+    cv_share share, shares[64];
+    cv_error err;
+    EXPECT(run(cluster, &w, &share, &err));
+    cv_cluster_gather(cluster, &share, sizeof share, shares);
+    if (cv_cluster_rank(cluster) != 0) {
+        for (size_t i = 0; i < count; i++) EXPECT(w.delivered[i] == 0);
+        return;
+    }
+    size_t items = 0;
+    uint64_t operations = 0, expected = 0;
+    for (int r = 0; r < cv_cluster_size(cluster); r++) {
+        items += shares[r].items;
+        operations += shares[r].work.operations;
+        if (slow) EXPECT(shares[r].items > 0); /* nobody is left without work while there is enough */
+    }
+    for (size_t i = 0; i < count; i++) {
+        EXPECT(w.delivered[i] == 1);
+        expected += w.costs[i];
+    }
+    EXPECT(items == count);
+    EXPECT(operations == expected);
+    EXPECT(count == 0 || w.most_done == count);
+}
+
+static void a_failing_item_stops_all_ranks(cv_cluster *cluster, int bad_item)
+{
+    work w = make_work(40);
+    w.bad_item = bad_item;
+    cv_share share;
+    cv_error err;
+    EXPECT(!run(cluster, &w, &share, &err));
+    EXPECT(err.status == CV_BAD_INPUT);
+    if (cv_cluster_rank(cluster) == 0) {
+        char text[64];
+        snprintf(text, sizeof text, "item %d is bad", bad_item);
+        EXPECT(strcmp(err.text, text) == 0);
+        EXPECT(w.delivered[bad_item] == 0);
+    }
+}
+
+static void a_refused_delivery_stops_all_ranks(cv_cluster *cluster)
+{
+    work w = make_work(40);
+    w.refused_item = 21;
+    cv_share share;
+    cv_error err;
+    EXPECT(!run(cluster, &w, &share, &err));
+    EXPECT(err.status == CV_FAILED);
+    if (cv_cluster_rank(cluster) == 0) EXPECT(strcmp(err.text, "item 21 cannot be taken") == 0);
+}
+
+/* While rank 0 is in its long item, the others must be served: the many short items fit in beside it. */
+static void rank_0_serves_while_it_computes(cv_cluster *cluster)
+{
+    if (cv_cluster_size(cluster) < 2) return;
+    work w = make_work(21);
+    w.slow = true;
+    w.costs[0] = 400;
+    for (size_t i = 1; i < w.count; i++) w.costs[i] = 10;
+    cv_share share, shares[64];
+    cv_error err;
+    EXPECT(run(cluster, &w, &share, &err));
+    cv_cluster_gather(cluster, &share, sizeof share, shares);
+    size_t least = w.count;
+    for (int r = 0; cv_cluster_rank(cluster) == 0 && r < cv_cluster_size(cluster); r++)
+        if (shares[r].items < least) least = shares[r].items;
+    if (cv_cluster_rank(cluster) == 0) EXPECT(least == 1); /* whoever got the long one did nothing else */
+}
+
+static void ranks_agree(cv_cluster *cluster)
+{
+    int rank = cv_cluster_rank(cluster), size = cv_cluster_size(cluster);
+    cv_error err = {CV_OK, ""};
+    EXPECT(cv_cluster_agree(cluster, true, &err));
+    for (int bad = 0; bad < size; bad++) {
+        if (rank >= bad) cv_bad_input(&err, "rank %d is ill", rank);
+        EXPECT(!cv_cluster_agree(cluster, rank < bad, &err));
+        char text[32];
+        snprintf(text, sizeof text, "rank %d is ill", bad);
+        EXPECT(err.status == CV_BAD_INPUT);
+        EXPECT(strcmp(err.text, text) == 0);
+    }
+}
+
+static void bytes_reach_all_ranks(cv_cluster *cluster)
+{
+    static const char content[] = "some \0 bytes";
+    for (size_t length = 0; length <= sizeof content; length += sizeof content) {
+        cv_buffer bytes = {0};
+        if (cv_cluster_rank(cluster) == 0 && length) cv_buffer_append(&bytes, content, length);
+        cv_cluster_broadcast(cluster, &bytes);
+        EXPECT(bytes.length == length);
+        EXPECT(length == 0 || memcmp(bytes.data, content, length) == 0);
+        cv_buffer_free(&bytes);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    cv_cluster *cluster = cv_cluster_open(&argc, &argv);
+    ranks_agree(cluster);
+    bytes_reach_all_ranks(cluster);
+    every_item_is_delivered_once(cluster, 0, false);
+    every_item_is_delivered_once(cluster, 1, false); /* more ranks than items */
+    every_item_is_delivered_once(cluster, 3, false);
+    every_item_is_delivered_once(cluster, MAX_ITEMS, false);
+    every_item_is_delivered_once(cluster, MAX_ITEMS, true);
+    a_failing_item_stops_all_ranks(cluster, 0);
+    a_failing_item_stops_all_ranks(cluster, 17);
+    a_failing_item_stops_all_ranks(cluster, 39);
+    a_refused_delivery_stops_all_ranks(cluster);
+    rank_0_serves_while_it_computes(cluster);
+    cv_error err;
+    cv_failed(&err, "%d expectations failed", failures);
+    bool ok = cv_cluster_agree(cluster, failures == 0, &err);
+    cv_cluster_close(cluster);
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
