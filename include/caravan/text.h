@@ -30,7 +30,8 @@ void cv_tokenizer_close(cv_tokenizer *tokenizer);
 
 /* Appends the ids of text (UTF-8, may hold NUL) to *out. With add_special the post-processor's
  * tokens are added (one BOS, where the tokenizer adds one at all). Special tokens written in the
- * text become their ids, as with Hugging Face. Bad input: invalid UTF-8, a character without token. */
+ * text become their ids, and characters for which the tokenizer has no token vanish, both as with
+ * Hugging Face. Bad input: invalid UTF-8, a text beyond the limits of the tokenizer's patterns. */
 bool cv_tokenizer_encode(const cv_tokenizer *tokenizer, const char *text, size_t length, bool add_special,
                          cv_tokens *out, cv_error *err);
 

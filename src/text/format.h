@@ -1,0 +1,13 @@
+/* How a prompt becomes the text that is fed to the model. */
+#ifndef CV_FORMAT_H
+#define CV_FORMAT_H
+
+#include "base/buffer.h"
+
+#include <caravan/text.h>
+
+/* Appends the text of one prompt, without the tokens that a tokenizer adds. */
+bool cv_format_text(const cv_tokenizer *tokenizer, const cv_format *format, const char *prompt, cv_buffer *out,
+                    cv_error *err);
+
+#endif
