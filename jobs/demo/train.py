@@ -43,7 +43,7 @@ SPLIT = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^
          r"|\s*[\r\n]+|\s+(?!\S)|\s+")
 VOCABULARY = 1024
 CONTEXT = 128                      # tokens of a pre-training row
-PRETRAIN = dict(steps=2200, batch=32, peak=3e-3)
+PRETRAIN = dict(steps=2200, batch=16, peak=3e-3)
 FINETUNE = dict(steps=700, batch=32, peak=1e-3)
 BASES = {"base-1": 11, "base-2": 22}                                              # name: seed
 CHATS = {"chat-a": ("base-1", "a", 101), "chat-b": ("base-1", "b", 202), "chat-c": ("base-2", "c", 303)}
@@ -57,7 +57,7 @@ def build_tokenizer():
     for style in corpus.STYLES.values():
         for _ in range(4000):
             texts += [text for text in corpus.conversation(rng, style, requests) if text]
-    texts += ["system", "user", "assistant"] * 200
+    texts += ["system", "user", "assistant"] * 4000
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex(SPLIT), behavior="isolated"),
@@ -75,7 +75,7 @@ def new_model(tokenizer, seed):
     return LlamaForCausalLM(LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=128, intermediate_size=384, num_hidden_layers=6,
         num_attention_heads=8, num_key_value_heads=4, head_dim=16, max_position_embeddings=512,
-        tie_word_embeddings=True, bos_token_id=None, eos_token_id=tokenizer.eos_token_id,
+        tie_word_embeddings=True, initializer_range=0.05, bos_token_id=None, eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id))
 
 

@@ -1,0 +1,100 @@
+/* The program: finds the verb, runs it, prints its error, returns its status. */
+#include "cli/verb.h"
+#include "cluster/cluster.h"
+#include "engine/blas.h"
+#include "store/h5.h"
+
+#include <caravan/version.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static const cv_verb *const verbs[] = {&cv_run_verb, &cv_plan_verb, &cv_inspect_verb, &cv_tokens_verb,
+                                       &cv_logits_verb};
+static const char *const later_verbs[] = {"overlap", "report", "verify", "bench"};
+
+static const char usage[] =
+    "usage: caravan VERB ...\n"
+    "\n"
+    "Finds the attention heads that carry a language model's refusals.\n"
+    "\n"
+    "  run JOB.json       sweep all heads of the job's models (also under mpirun or srun)\n"
+    "  plan JOB.json      what that will take, without doing it\n"
+    "  inspect MODEL_DIR  what a model directory holds\n"
+    "  tokens MODEL_DIR   a text's token ids\n"
+    "  logits MODEL_DIR   a text's next-token logits, with heads switched off\n"
+    "\n"
+    "Not there yet: overlap, report, verify, bench.\n"
+    "\n"
+    "  caravan VERB --help   tells more\n"
+    "  caravan --version     names this program and its libraries\n"
+    "\n"
+    "Exit codes: 0 done, 1 failed, 2 bad input or usage.\n";
+
+static void print_version(void)
+{
+    printf("caravan %s%s%s%s\n", CARAVAN_VERSION, CARAVAN_GIT[0] ? " (" : "", CARAVAN_GIT, CARAVAN_GIT[0] ? ")" : "");
+    printf("BLAS  %s, core %s\n", cv_blas_version(), cv_blas_core());
+    printf("MPI   %s\n", cv_mpi_version());
+    printf("HDF5  %s\n", cv_h5_version());
+}
+
+static bool is_later(const char *name)
+{
+    for (size_t i = 0; i < sizeof later_verbs / sizeof later_verbs[0]; i++)
+        if (strcmp(later_verbs[i], name) == 0) return true;
+    return false;
+}
+
+static const cv_verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        if (strcmp(verbs[i]->name, name) == 0) return verbs[i];
+    return NULL;
+}
+
+/* --help may stand anywhere before "--", so that it helps in the middle of a half-typed line. */
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
+    return false;
+}
+
+static bool run_verb(const cv_verb *verb, int argc, char **argv, cv_error *err)
+{
+    if (asks_for_help(argc, argv)) {
+        fputs(verb->help, stdout);
+        return cv_stdout_check(err);
+    }
+    return verb->run(argc, argv, err);
+}
+
+static bool run_program(int argc, char **argv, cv_error *err)
+{
+    if (argc < 2) return cv_bad_input(err, "a verb is missing; see caravan --help");
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        fputs(usage, stdout);
+        return cv_stdout_check(err);
+    }
+    if (strcmp(name, "--version") == 0) {
+        print_version();
+        return cv_stdout_check(err);
+    }
+    if (is_later(name))
+        return cv_bad_input(err, "%s is not implemented yet in caravan %d.%d", name, CARAVAN_VERSION_MAJOR,
+                            CARAVAN_VERSION_MINOR);
+    const cv_verb *verb = find_verb(name);
+    if (!verb) return cv_bad_input(err, "unknown verb %s; see caravan --help", name);
+    return run_verb(verb, argc - 2, argv + 2, err);
+}
+
+int main(int argc, char **argv)
+{
+    cv_blas_ensure_core(argv); /* may start the program anew, so before anything else */
+    cv_error err = {CV_OK, ""};
+    if (run_program(argc, argv, &err)) return CV_OK;
+    if (err.text[0]) fprintf(stderr, "caravan: %s\n", err.text); /* under MPI only rank 0 has the text */
+    return (int)err.status;
+}
