@@ -1,7 +1,7 @@
 #include "text/added_tokens.h"
 
 #include "base/memory.h"
-#include "text/trie.h"
+#include "text/matcher.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
 
@@ -69,7 +69,7 @@ static int by_id(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Fills the tries, whose values are indices into tokens. */
+/* Fills the matchers, whose values are indices into tokens. */
 static bool index_tokens(cv_added_tokens *added, const cv_vocabulary *vocabulary, cv_json_place at, cv_error *err)
 {
     if (added->count) qsort(added->tokens, added->count, sizeof *added->tokens, by_id);
@@ -79,7 +79,7 @@ static bool index_tokens(cv_added_tokens *added, const cv_vocabulary *vocabulary
         if (other && strcmp(other, token->content) != 0)
             return cv_bad_input(err, "%s: %s: the tokens \"%.40s\" and \"%.40s\" have the same id %d", at.file,
                                 at.field, other, token->content, (int)token->id);
-        if (!cv_trie_add(token->normalized ? added->normalized : added->raw, token->searched, (int32_t)i))
+        if (!cv_matcher_add(token->normalized ? added->normalized : added->raw, token->searched, (int32_t)i))
             return cv_bad_input(err, "%s: %s: the token \"%.60s\" is there twice, or empty when normalized", at.file,
                                 at.field, token->content);
     }
@@ -89,23 +89,23 @@ static bool index_tokens(cv_added_tokens *added, const cv_vocabulary *vocabulary
 /* A decoder that skips special tokens compares spellings, of which normalized tokens have another. */
 static void mark_skipped(cv_added_tokens *added)
 {
-    cv_trie *special = cv_trie_create();
+    cv_matcher *special = cv_matcher_create();
     for (size_t i = 0; i < added->count; i++)
-        if (added->tokens[i].special) cv_trie_add(special, added->tokens[i].content, 0);
+        if (added->tokens[i].special) cv_matcher_add(special, added->tokens[i].content, 0);
     for (size_t i = 0; i < added->count; i++) {
         size_t matched = 0, length = strlen(added->tokens[i].searched);
         added->tokens[i].skipped =
-            cv_trie_longest(special, added->tokens[i].searched, length, &matched) >= 0 && matched == length;
+            cv_matcher_longest(special, added->tokens[i].searched, length, &matched) >= 0 && matched == length;
     }
-    cv_trie_free(special);
+    cv_matcher_free(special);
 }
 
 bool cv_added_tokens_parse(cv_added_tokens *added, const json_t *list, const cv_vocabulary *vocabulary,
                            const cv_normalizer *normalizer, cv_json_place at, cv_error *err)
 {
     surroundings around = {vocabulary, normalizer, (int32_t)vocabulary->count};
-    added->raw = cv_trie_create();
-    added->normalized = cv_trie_create();
+    added->raw = cv_matcher_create();
+    added->normalized = cv_matcher_create();
     for (size_t i = 0; i < json_array_size(list); i++) {
         char field[64];
         snprintf(field, sizeof field, "%s[%zu]", at.field, i);
@@ -123,8 +123,8 @@ void cv_added_tokens_free(cv_added_tokens *added)
         free(added->tokens[i].searched);
     }
     free(added->tokens);
-    cv_trie_free(added->raw);
-    cv_trie_free(added->normalized);
+    cv_matcher_free(added->raw);
+    cv_matcher_free(added->normalized);
     *added = (cv_added_tokens){0};
 }
 
@@ -186,11 +186,11 @@ static size_t skip_space_right(const char *text, size_t length, size_t end)
 void cv_added_tokens_split(const cv_added_tokens *added, bool normalized, const char *text, size_t length,
                            cv_segments *segments)
 {
-    const cv_trie *trie = normalized ? added->normalized : added->raw;
+    const cv_matcher *matcher = normalized ? added->normalized : added->raw;
     size_t done = 0, matched = 0; /* what lies before done is in a segment */
     segments->count = 0;
     for (size_t at = 0; at < length; at += matched) {
-        int32_t index = cv_trie_longest(trie, text + at, length - at, &matched);
+        int32_t index = cv_matcher_longest(matcher, text + at, length - at, &matched);
         if (index < 0) {
             matched = 1; /* a token starts at no byte inside a character */
             continue;

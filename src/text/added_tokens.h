@@ -29,7 +29,7 @@ typedef struct cv_added_token {
 typedef struct cv_added_tokens {
     cv_added_token *tokens; /* [count] in rising order of id */
     size_t count, capacity;
-    struct cv_trie *raw, *normalized; /* what to search the text for, before and after normalizing */
+    struct cv_matcher *raw, *normalized; /* what to search the text for, before and after normalizing */
 } cv_added_tokens;
 
 /* Reads the list. A token's id is the vocabulary's, or the next free one; bad input where the file

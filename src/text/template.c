@@ -321,9 +321,9 @@ static void set_globals(cv_renderer *r, cv_value globals)
 bool cv_template_render(const char *source, size_t length, cv_value globals, cv_buffer *out, cv_error *err)
 {
     static const char *const stops[] = {NULL};
-    cv_words words = {0};
+    cv_template_words words = {0};
     cv_renderer r = {.live = true, .out = out, .err = err};
-    bool fine = cv_words_read(source, length, &words, err);
+    bool fine = cv_template_words_read(source, length, &words, err);
     if (fine) {
         r.words = words.items;
         set_globals(&r, globals);
@@ -331,6 +331,6 @@ bool cv_template_render(const char *source, size_t length, cv_value globals, cv_
     }
     free(r.variables);
     cv_pool_free(&r.pool);
-    cv_words_free(&words);
+    cv_template_words_free(&words);
     return fine;
 }

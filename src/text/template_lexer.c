@@ -12,13 +12,13 @@ typedef struct lexer {
     char *store;          /* where words' texts go: never longer than the source plus a NUL a word */
     size_t used;
     bool line_start; /* text read next starts a line */
-    cv_words *words;
+    cv_template_words *words;
     cv_error *err;
 } lexer;
 
 static void add_word(lexer *l, cv_word_kind kind, const char *text, size_t length)
 {
-    cv_words *words = l->words;
+    cv_template_words *words = l->words;
     cv_reserve(&words->items, &words->capacity, words->count + 1, sizeof *words->items);
     char *copy = l->store + l->used;
     memmove(copy, text, length);
@@ -217,7 +217,7 @@ static char *normalize_line_ends(const char *source, size_t length, size_t *out_
     return text;
 }
 
-bool cv_words_read(const char *source, size_t length, cv_words *words, cv_error *err)
+bool cv_template_words_read(const char *source, size_t length, cv_template_words *words, cv_error *err)
 {
     char *text = normalize_line_ends(source, length, &length);
     words->store = cv_alloc(2 * length + 2, 1);
@@ -232,9 +232,9 @@ bool cv_words_read(const char *source, size_t length, cv_words *words, cv_error 
     return fine;
 }
 
-void cv_words_free(cv_words *words)
+void cv_template_words_free(cv_template_words *words)
 {
     free(words->items);
     free(words->store);
-    *words = (cv_words){0};
+    *words = (cv_template_words){0};
 }

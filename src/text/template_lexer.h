@@ -24,19 +24,19 @@ typedef enum cv_word_kind {
 
 typedef struct cv_word {
     cv_word_kind kind;
-    const char *text; /* [length], in cv_words.store, with a NUL behind it; may hold NULs */
+    const char *text; /* [length], in cv_template_words.store, with a NUL behind it; may hold NULs */
     size_t length;
     int64_t integer;
 } cv_word;
 
 /* Start with {0}. */
-typedef struct cv_words {
+typedef struct cv_template_words {
     cv_word *items; /* [count], the last is CV_WORD_END */
     size_t count, capacity;
     char *store;
-} cv_words;
+} cv_template_words;
 
-bool cv_words_read(const char *source, size_t length, cv_words *words, cv_error *err);
-void cv_words_free(cv_words *words);
+bool cv_template_words_read(const char *source, size_t length, cv_template_words *words, cv_error *err);
+void cv_template_words_free(cv_template_words *words);
 
 #endif
