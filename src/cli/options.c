@@ -96,3 +96,15 @@ bool cv_stdout_check(cv_error *err)
     if (fflush(stdout) == 0 && !ferror(stdout)) return true;
     return cv_failed(err, "standard output cannot be written: %s", strerror(errno));
 }
+
+void cv_spelling_print(const char *token)
+{
+    for (const char *c = token ? token : ""; *c; c++) {
+        if (*c == '\n')
+            fputs("\\n", stdout);
+        else if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            printf("\\x%02x", (unsigned char)*c);
+        else
+            putchar(*c);
+    }
+}

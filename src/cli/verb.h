@@ -12,7 +12,7 @@
 
 typedef struct cv_verb {
     const char *name;
-    const char *help; /* "usage: ..." and what follows, for VERB --help */
+    const char *help;                                  /* "usage: ..." and what follows, for VERB --help */
     bool (*run)(int argc, char **argv, cv_error *err); /* what stands behind the verb's name */
 } cv_verb;
 
@@ -48,6 +48,9 @@ bool cv_options_read(const char *verb, int argc, char **argv, const cv_option *o
 bool cv_option_int(const char *name, const char *text, int64_t low, int64_t high, int64_t *out, cv_error *err);
 /* A finite number from an option's text. */
 bool cv_option_real(const char *name, const char *text, double *out, cv_error *err);
+
+/* A token's spelling on stdout, on one line whatever it holds; nothing for NULL. */
+void cv_spelling_print(const char *token);
 
 /* An error, once all of stdout is written, if some of it was not. */
 bool cv_stdout_check(cv_error *err);

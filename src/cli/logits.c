@@ -1,0 +1,206 @@
+/* caravan logits: the next-token logits of one text, with heads switched off, by the plain engine. */
+#include "cli/verb.h"
+
+#include "base/memory.h"
+#include "engine/blas.h"
+#include "store/h5.h"
+
+#include <caravan/engine.h>
+#include <caravan/text.h>
+#include <caravan/version.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+    "usage: caravan logits MODEL_DIR --text TEXT [--ablate KIND:LAYER:HEAD[:EPSILON]]... [--top N]\n"
+    "                      [--output FILE.h5]\n"
+    "\n"
+    "One forward pass by the plain engine over TEXT as it is, with the tokens that the tokenizer adds\n"
+    "(BOS). Prints the N likeliest next tokens: probability, logit, id, token.\n"
+    "\n"
+    "  --ablate uniform_attention:2:26        switches off head 26 of layer 2 (both from 0)\n"
+    "  --ablate value_scale:2:26:0.5          with an epsilon other than 0\n"
+    "  --ablate mean_over_heads:2:26:z        the fourth field is q, k or z here; q if left out\n"
+    "  --top N          how many tokens to print, 10 if not given\n"
+    "  --output FILE    writes /logits (float32, the whole vocabulary) and /tokens (int32) by HDF5\n";
+
+/* ---- --ablate ---- */
+
+/* Cuts the next field off *rest; NULL where there is none. */
+static char *next_field(char **rest)
+{
+    return *rest ? strsep(rest, ":") : NULL;
+}
+
+static bool read_parameter(const char *field, cv_ablation *ablation, cv_error *err)
+{
+    if (!field) return true;
+    if (ablation->kind != CV_MEAN_OVER_HEADS) return cv_option_real("the epsilon", field, &ablation->epsilon, err);
+    int of = cv_mean_of_of(field);
+    if (of < 0) return cv_bad_input(err, "mean_over_heads takes q, k or z, not \"%s\"", field);
+    ablation->mean_of = (cv_mean_of)of;
+    return true;
+}
+
+static bool read_fields(char *text, const cv_config *config, cv_ablated_head *out, cv_error *err)
+{
+    char *rest = text;
+    const char *kind = next_field(&rest), *layer_text = next_field(&rest), *head_text = next_field(&rest);
+    const char *parameter = next_field(&rest);
+    int64_t layer, head;
+    if (!head_text || rest) return cv_bad_input(err, "it must be KIND:LAYER:HEAD or KIND:LAYER:HEAD:EPSILON");
+    int index = cv_ablation_kind_of(kind);
+    if (index < 0)
+        return cv_bad_input(err, "kind \"%s\" is unknown; use uniform_attention, value_scale or mean_over_heads", kind);
+    *out = (cv_ablated_head){.ablation.kind = (cv_ablation_kind)index};
+    if (!cv_option_int("the layer", layer_text, 0, config->num_hidden_layers - 1, &layer, err) ||
+        !cv_option_int("the head", head_text, 0, config->num_attention_heads - 1, &head, err) ||
+        !read_parameter(parameter, &out->ablation, err))
+        return false;
+    out->layer = (int)layer;
+    out->head = (int)head;
+    return cv_ablation_check(&out->ablation, config, err);
+}
+
+/* The heads that --ablate names, [words->count], to be freed by the caller. NULL on error. */
+static cv_ablated_head *read_heads(const cv_words *words, const cv_config *config, cv_error *err)
+{
+    cv_ablated_head *heads = cv_alloc(words->count, sizeof *heads);
+    for (size_t i = 0; i < words->count; i++) {
+        char *copy = cv_strdup(words->items[i]);
+        bool ok = read_fields(copy, config, &heads[i], err);
+        free(copy);
+        for (size_t j = 0; ok && j < i; j++)
+            if (heads[j].layer == heads[i].layer && heads[j].head == heads[i].head)
+                ok = cv_bad_input(err, "L%dH%d is switched off twice", heads[i].layer, heads[i].head);
+        if (ok) continue;
+        cv_error_prefix(err, "--ablate %s", words->items[i]);
+        free(heads);
+        return NULL;
+    }
+    return heads;
+}
+
+/* ---- output ---- */
+
+typedef struct candidate {
+    int32_t id;
+    float logit;
+} candidate;
+
+static int by_falling_logit(const void *left, const void *right)
+{
+    const candidate *a = left, *b = right;
+    if (a->logit != b->logit) return a->logit > b->logit ? -1 : 1;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+static void print_top(const cv_tokenizer *tokenizer, const float *logits, size_t count, size_t top)
+{
+    candidate *order = cv_alloc(count, sizeof *order);
+    for (size_t i = 0; i < count; i++) order[i] = (candidate){(int32_t)i, logits[i]};
+    qsort(order, count, sizeof *order, by_falling_logit);
+    double sum = 0, largest = (double)order[0].logit;
+    for (size_t i = 0; i < count; i++) sum += exp((double)order[i].logit - largest);
+    for (size_t i = 0; i < top && i < count; i++) {
+        printf("%10.6f  %12.6f  %7d  ", exp((double)order[i].logit - largest) / sum, (double)order[i].logit,
+               (int)order[i].id);
+        cv_spelling_print(cv_tokenizer_token(tokenizer, order[i].id));
+        putchar('\n');
+    }
+    free(order);
+}
+
+static bool write_output(const char *path, const char *model, const char *text, const cv_words *ablations,
+                         const cv_tokens *tokens, const float *logits, size_t count, cv_error *err)
+{
+    cv_h5 *file = cv_h5_create(path);
+    cv_h5_floats(file, "/logits", 1, &count, logits);
+    cv_h5_ints(file, "/tokens", tokens->count, tokens->ids);
+    cv_h5_text_attribute(file, "/", "caravan_version", CARAVAN_VERSION);
+    cv_h5_text_attribute(file, "/", "model_path", model);
+    cv_h5_text_attribute(file, "/", "text", text);
+    if (ablations->count) cv_h5_texts_attribute(file, "/", "ablate", ablations->count, (char *const *)ablations->items);
+    return cv_h5_commit(file, err);
+}
+
+/* ---- the whole ---- */
+
+typedef struct request {
+    const char *directory, *text, *output;
+    cv_words ablations;
+    int64_t top;
+} request;
+
+static bool encode(const cv_tokenizer *tokenizer, const cv_model *model, const char *text, cv_tokens *tokens,
+                   cv_error *err)
+{
+    const cv_config *config = &model->config;
+    if (!cv_tokenizer_encode(tokenizer, text, strlen(text), true, tokens, err)) return false;
+    if (tokens->count == 0) return cv_bad_input(err, "--text gives no tokens");
+    if (tokens->count > (size_t)config->max_position_embeddings)
+        return cv_bad_input(err, "--text has %zu tokens, but %s has %d positions (max_position_embeddings)",
+                            tokens->count, model->path, config->max_position_embeddings);
+    for (size_t i = 0; i < tokens->count; i++)
+        if (tokens->ids[i] < 0 || tokens->ids[i] >= config->vocab_size)
+            return cv_bad_input(err, "%s: tokenizer.json gives token %d, but config.json has vocab_size %d",
+                                model->path, (int)tokens->ids[i], config->vocab_size);
+    return true;
+}
+
+static bool compute(const request *r, const cv_model *model, const cv_tokenizer *tokenizer, cv_error *err)
+{
+    size_t count = (size_t)model->config.vocab_size;
+    float *logits = cv_alloc_floats(count);
+    cv_tokens tokens = {0};
+    cv_ablated_head *heads = read_heads(&r->ablations, &model->config, err);
+    cv_engine *engine = NULL;
+    bool ok = heads && encode(tokenizer, model, r->text, &tokens, err) && cv_blas_check(err);
+    if (ok) {
+        engine = cv_engine_open(model, (int)tokens.count);
+        ok = cv_plain_logits(engine, tokens.ids, tokens.count, heads, r->ablations.count, logits, err);
+    }
+    if (ok && r->output)
+        ok = write_output(r->output, r->directory, r->text, &r->ablations, &tokens, logits, count, err);
+    if (ok) {
+        print_top(tokenizer, logits, count, (size_t)r->top);
+        ok = cv_stdout_check(err);
+    }
+    cv_engine_close(engine);
+    cv_tokens_free(&tokens);
+    free(heads);
+    free(logits);
+    return ok;
+}
+
+static bool open_and_compute(const request *r, cv_error *err)
+{
+    cv_model *model = cv_model_open(r->directory, err);
+    cv_tokenizer *tokenizer = model ? cv_tokenizer_open(r->directory, err) : NULL;
+    bool ok = tokenizer && compute(r, model, tokenizer, err);
+    cv_tokenizer_close(tokenizer);
+    cv_model_close(model);
+    return ok;
+}
+
+static bool run(int argc, char **argv, cv_error *err)
+{
+    request r = {.top = 10};
+    const char *top = NULL;
+    const cv_option known[] = {{.name = "--text", .text = &r.text},
+                               {.name = "--ablate", .list = &r.ablations},
+                               {.name = "--top", .text = &top},
+                               {.name = "--output", .text = &r.output},
+                               {0}};
+    const cv_argument arguments[] = {{"MODEL_DIR", &r.directory}, {0}};
+    bool ok = cv_options_read("logits", argc, argv, known, arguments, err) &&
+              (r.text || cv_bad_input(err, "--text is missing; see caravan logits --help")) &&
+              (!top || cv_option_int("--top", top, 0, INT32_MAX, &r.top, err)) && open_and_compute(&r, err);
+    cv_words_free(&r.ablations);
+    return ok;
+}
+
+const cv_verb cv_logits_verb = {"logits", help, run};

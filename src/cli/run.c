@@ -1,0 +1,331 @@
+/* caravan run: the whole way from a job file to results, on one rank or many. */
+#include "cli/progress.h"
+#include "cli/verb.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "cluster/cluster.h"
+#include "cluster/dispatch.h"
+#include "cluster/launch.h"
+#include "engine/blas.h"
+#include "report/heads.h"
+#include "store/folder.h"
+#include "store/manifest.h"
+#include "store/results.h"
+#include "store/status.h"
+#include "sweep/bytes.h"
+#include "sweep/inputs.h"
+#include "sweep/plan.h"
+#include "sweep/scores.h"
+#include "sweep/worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char help[] =
+    "usage: caravan run JOB.json [--output DIR] [--engine wavefront|plain] [--precision f32]\n"
+    "\n"
+    "Switches off every head of every model of the job, one at a time, and scores how far the next-token\n"
+    "distribution moves on each prompt. Alone it runs as one rank; for more:\n"
+    "\n"
+    "  mpirun -n 4 caravan run JOB.json\n"
+    "  srun --mpi=pmix caravan run JOB.json\n"
+    "\n"
+    "  --output DIR      results folder, in place of the job's\n"
+    "  --engine NAME     wavefront (all heads at once, the default) or plain (one pass a head and prompt)\n"
+    "  --precision NAME  f32\n"
+    "\n"
+    "Prints the ten top heads of each model; the results folder has the rest.\n";
+
+enum { TOP_HEADS = 10 };
+static const double STATUS_SECONDS = 1, PEAK_SECONDS = 0.5;
+
+/* Everything of one run. Ranks other than 0 have inputs, plan and worker only. */
+typedef struct session {
+    cv_cluster *cluster;
+    cv_inputs inputs;
+    cv_plan plan;
+    cv_worker *worker;
+    cv_sources sources;
+    cv_folder *folder;
+    cv_scores *scores;
+    cv_rank_report *reports; /* [ranks] */
+    double load_seconds, sweep_start, sweep_seconds;
+    cv_progress progress;
+    cv_progress_view view;
+    cv_pace status_pace;
+    bool status_failed; /* told once that status.json cannot be written */
+} session;
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static bool is_first(const session *s)
+{
+    return cv_cluster_rank(s->cluster) == 0;
+}
+
+/* ---- reading ---- */
+
+/* Rank 0 only. */
+static bool load(session *s, const char *path, const cv_job_options *options, cv_error *err)
+{
+    cv_job job;
+    return cv_blas_check(err) && cv_job_load(path, options, &job, err) && cv_inputs_load(&job, &s->inputs, err) &&
+           cv_plan_make(&s->inputs, &s->plan, err) && cv_sources_read(&s->inputs, &s->sources, err);
+}
+
+static bool unpack(session *s, const cv_buffer *packed_inputs, const cv_buffer *packed_plan, cv_error *err)
+{
+    if (!cv_inputs_unpack(packed_inputs->data, packed_inputs->length, &s->inputs, err)) return false;
+    cv_cursor in = cv_cursor_at(packed_plan->data, packed_plan->length);
+    s->plan.units = cv_get_array(&in, &s->plan.count, sizeof *s->plan.units);
+    return cv_cursor_done(&in) || cv_failed(err, "the plan arrived damaged");
+}
+
+/* Brings what rank 0 read to all ranks. */
+static bool share(session *s, cv_error *err)
+{
+    cv_buffer inputs = {0}, plan = {0};
+    if (is_first(s)) {
+        cv_inputs_pack(&s->inputs, &inputs);
+        cv_put_array(&plan, s->plan.units, s->plan.count, sizeof *s->plan.units);
+    }
+    cv_cluster_broadcast(s->cluster, &inputs);
+    cv_cluster_broadcast(s->cluster, &plan);
+    bool ok = is_first(s) || unpack(s, &inputs, &plan, err);
+    cv_buffer_free(&inputs);
+    cv_buffer_free(&plan);
+    return cv_cluster_agree(s->cluster, ok, err);
+}
+
+/* Each model's weights are looked at by one rank before anything is written. */
+static bool check_models(session *s, cv_error *err)
+{
+    bool ok = true;
+    s->worker = cv_worker_open(&s->inputs);
+    for (int m = cv_cluster_rank(s->cluster); ok && m < s->inputs.job.num_models; m += cv_cluster_size(s->cluster))
+        ok = cv_worker_check_model(s->worker, m, err);
+    return cv_cluster_agree(s->cluster, ok, err);
+}
+
+/* Tells on rank 0 of threads that get into each other's way, or of cores left idle. */
+static void check_placement(session *s)
+{
+    cv_placement here = cv_placement_here(), *all = NULL;
+    if (is_first(s)) all = cv_calloc((size_t)cv_cluster_size(s->cluster), sizeof *all);
+    cv_cluster_gather(s->cluster, &here, sizeof here, all);
+    if (!all) return;
+    char text[512];
+    bool idle = !getenv("OMP_NUM_THREADS") && !getenv("SLURM_JOB_ID");
+    if (cv_placement_fault(all, cv_cluster_size(s->cluster), idle, text, sizeof text)[0]) cv_warn("%s", text);
+    free(all);
+}
+
+/* ---- sweeping ---- */
+
+static bool compute_unit(void *context, size_t item, double *values, cv_work *work, cv_error *err)
+{
+    session *s = context;
+    return cv_worker_run(s->worker, &s->plan.units[item], values, work, err);
+}
+
+static bool deliver_unit(void *context, size_t item, const double *values, cv_error *err)
+{
+    session *s = context;
+    return cv_scores_put(s->scores, &s->plan.units[item], values, err);
+}
+
+/* A status file that cannot be written for a moment is no reason to lose the sweep. */
+static void write_status(session *s, cv_run_state state, const char *error)
+{
+    cv_error err;
+    if (cv_status_write(s->folder, state, &s->progress, error, &err) || s->status_failed) return;
+    cv_progress_view_close(&s->view);
+    cv_warn("%s", err.text);
+    s->status_failed = true;
+}
+
+static void show_progress(void *context, size_t items_done, uint64_t cost_done)
+{
+    session *s = context;
+    double now = seconds_now();
+    s->progress.units_done = items_done;
+    s->progress.operations_done = cost_done;
+    s->progress.elapsed = now - s->sweep_start;
+    cv_progress_view_show(&s->view, &s->progress);
+    if (cv_pace_due(&s->status_pace, now, STATUS_SECONDS)) write_status(s, CV_RUN_RUNNING, NULL);
+}
+
+static void announce(const session *s)
+{
+    const cv_job *job = &s->inputs.job;
+    int ranks = cv_cluster_size(s->cluster);
+    cv_info("%s: %d model%s, %d ablation%s, %zu harmful and %zu harmless prompts; %zu unit%s on %d rank%s", job->name,
+            job->num_models, job->num_models == 1 ? "" : "s", job->num_ablations, job->num_ablations == 1 ? "" : "s",
+            s->inputs.num_prompts[CV_HARMFUL], s->inputs.num_prompts[CV_HARMLESS], s->plan.count,
+            s->plan.count == 1 ? "" : "s", ranks, ranks == 1 ? "" : "s");
+}
+
+/* Makes the results folder on rank 0, before anything is computed. */
+static bool open_results(session *s, cv_error *err)
+{
+    bool ok = true;
+    if (is_first(s)) {
+        s->progress = (cv_progress){.units_total = s->plan.count, .operations_total = s->plan.operations};
+        s->scores = cv_scores_make(&s->inputs);
+        s->folder = cv_folder_open(s->inputs.job.output, err);
+        ok = s->folder && cv_status_write(s->folder, CV_RUN_RUNNING, &s->progress, NULL, err);
+        if (!ok) err->status = CV_BAD_INPUT; /* an output that cannot be written is one that was named wrongly */
+        if (ok) cv_folder_remove(s->folder, "manifest.json"); /* an older one would speak of other results */
+    }
+    return cv_cluster_agree(s->cluster, ok, err);
+}
+
+static bool sweep(session *s, cv_share *mine, cv_error *err)
+{
+    uint64_t *costs = cv_alloc(s->plan.count, sizeof *costs);
+    size_t *cells = cv_alloc(s->plan.count, sizeof *cells);
+    for (size_t u = 0; u < s->plan.count; u++) {
+        costs[u] = s->plan.units[u].operations;
+        cells[u] = cv_unit_cells(&s->plan.units[u]);
+    }
+    cv_dispatch dispatch = {s->plan.count, costs, cells, s, compute_unit, deliver_unit, show_progress};
+    if (is_first(s)) announce(s);
+    s->view = cv_progress_view_open();
+    s->sweep_start = seconds_now();
+    bool ok = cv_dispatch_run(s->cluster, &dispatch, mine, err);
+    s->sweep_seconds = seconds_now() - s->sweep_start;
+    cv_progress_view_close(&s->view);
+    free(costs);
+    free(cells);
+    return ok;
+}
+
+/* All ranks at once, so that ranks that share a processor share its peak too. */
+static void report_ranks(session *s, const cv_share *mine)
+{
+    cv_placement here = cv_placement_here();
+    cv_rank_report report;
+    memset(&report, 0, sizeof report);
+    memcpy(report.host, here.host, sizeof report.host);
+    report.threads = here.threads;
+    report.busy_seconds = mine->busy_seconds;
+    report.work = mine->work;
+    report.peak = cv_blas_peak(PEAK_SECONDS);
+    snprintf(report.blas_core, sizeof report.blas_core, "%s", cv_blas_core());
+    if (is_first(s)) s->reports = cv_calloc((size_t)cv_cluster_size(s->cluster), sizeof *s->reports);
+    cv_cluster_gather(s->cluster, &report, sizeof report, s->reports);
+}
+
+/* ---- writing ---- */
+
+static bool write_results(session *s, cv_error *err)
+{
+    cv_run_report run = {s->reports, cv_cluster_size(s->cluster), cv_mpi_version(), s->load_seconds, s->sweep_seconds};
+    return cv_scores_complete(s->scores, err) && cv_results_write(s->folder, &s->inputs, &s->sources, s->scores, err) &&
+           cv_heads_write(s->folder, &s->inputs, s->scores, err) &&
+           cv_manifest_write(s->folder, &s->inputs, &s->sources, &s->plan, &run, err);
+}
+
+static bool print_results(const session *s, cv_error *err)
+{
+    cv_heads_print(stdout, &s->inputs, s->scores, TOP_HEADS);
+    printf("results: %s\n", s->inputs.job.output);
+    return cv_stdout_check(err);
+}
+
+static void tell_speed(const session *s)
+{
+    double operations = 0, peak = 0;
+    char wall[32];
+    for (int r = 0; r < cv_cluster_size(s->cluster); r++) {
+        operations += (double)s->reports[r].work.operations;
+        peak += s->reports[r].peak;
+    }
+    cv_info("done in %s: %.3g operations (%.3g one pass a head), %.0f %% of the measured matrix-product peak",
+            cv_duration_text(s->sweep_seconds, wall, sizeof wall), operations, (double)s->plan.plain_operations,
+            100 * operations / (s->sweep_seconds * peak));
+}
+
+/* Bad input leaves nothing behind; another failure leaves its message in status.json. */
+static void give_up(session *s, const cv_error *err)
+{
+    if (!s->folder) return;
+    if (err->status == CV_BAD_INPUT) {
+        cv_folder_remove(s->folder, "status.json");
+        cv_folder_undo(s->folder);
+    } else {
+        write_status(s, CV_RUN_FAILED, err->text);
+    }
+}
+
+static bool finish(session *s, cv_error *err)
+{
+    bool ok = true;
+    if (is_first(s)) {
+        ok = write_results(s, err);
+        if (ok) {
+            write_status(s, CV_RUN_DONE, NULL);
+            tell_speed(s);
+            ok = print_results(s, err);
+        }
+    }
+    return cv_cluster_agree(s->cluster, ok, err);
+}
+
+/* ---- the whole ---- */
+
+static bool run_session(session *s, const char *path, const cv_job_options *options, cv_error *err)
+{
+    double start = seconds_now();
+    bool ok = !is_first(s) || load(s, path, options, err);
+    ok = cv_cluster_agree(s->cluster, ok, err) && share(s, err) && check_models(s, err) && open_results(s, err);
+    s->load_seconds = seconds_now() - start;
+    if (!ok) return false;
+    check_placement(s);
+    cv_share mine;
+    if (!sweep(s, &mine, err)) return false;
+    report_ranks(s, &mine);
+    return finish(s, err);
+}
+
+static void close_session(session *s)
+{
+    cv_worker_close(s->worker);
+    cv_scores_free(s->scores);
+    cv_folder_close(s->folder);
+    cv_sources_free(&s->sources);
+    cv_plan_free(&s->plan);
+    cv_inputs_free(&s->inputs);
+    free(s->reports);
+    cv_cluster_close(s->cluster);
+}
+
+static bool run(int argc, char **argv, cv_error *err)
+{
+    const char *path = NULL;
+    cv_job_options options = {0};
+    const cv_option known[] = {{.name = "--output", .text = &options.output},
+                               {.name = "--engine", .text = &options.engine},
+                               {.name = "--precision", .text = &options.precision},
+                               {0}};
+    const cv_argument arguments[] = {{"JOB.json", &path}, {0}};
+    session s = {.cluster = cv_cluster_open(NULL, NULL)};
+    cv_launch_environment environment = cv_launch_environment_get();
+    bool ok = cv_options_read("run", argc, argv, known, arguments, err) &&
+              cv_launch_check(&environment, cv_cluster_size(s.cluster), err);
+    ok = cv_cluster_agree(s.cluster, ok, err) && run_session(&s, path, &options, err);
+    if (!ok && is_first(&s)) give_up(&s, err);
+    if (!is_first(&s)) err->text[0] = 0; /* rank 0 speaks for all */
+    close_session(&s);
+    return ok;
+}
+
+const cv_verb cv_run_verb = {"run", help, run};
