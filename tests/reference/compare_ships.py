@@ -51,12 +51,12 @@ def main():
         complaints.append("the token ids differ")
 
     difference = np.abs(scores - reference)
-    fine = difference <= ABSOLUTE + RELATIVE * reference # false for NaN
+    fine = np.isfinite(scores) & np.isfinite(reference) & (difference <= ABSOLUTE + RELATIVE * reference)
     worst = np.max(difference / (ABSOLUTE + RELATIVE * reference)) # NaN if there is one
     if not fine.all():
         l, h, p = np.argwhere(~fine)[0]
         complaints.append(f"{(~fine).sum()} of {fine.size} scores differ, the first at layer {numbers[0][l]} head "
-                          f"{numbers[1][h]} prompt {numbers[2][p]}: {scores[l, h, p]!r}, not {reference[l, h, p]!r}")
+                          f"{numbers[1][h]} prompt {numbers[2][p]}: {scores[l, h, p]:.9g}, not {reference[l, h, p]:.9g}")
     ours, theirs = top(scores, numbers), top(reference, numbers)
     if ours != theirs:
         complaints.append(f"the top heads differ: {ours}, not {theirs}")
