@@ -17,7 +17,9 @@ const char *cv_duration_text(double seconds, char *text, size_t size)
         return text;
     }
     long s = lround(seconds);
-    if (s < 60)
+    if (seconds < 9.95)
+        snprintf(text, size, "%.1f s", seconds);
+    else if (s < 60)
         snprintf(text, size, "%ld s", s);
     else if (s < 3600)
         snprintf(text, size, "%ld:%02ld min", s / 60, s % 60);

@@ -19,7 +19,7 @@ void cv_progress_view_show(cv_progress_view *view, const cv_progress *progress);
 /* Takes the bar away, so that messages start on a clean line. */
 void cv_progress_view_close(cv_progress_view *view);
 
-/* "7 s", "12:05 min", "3:04:05 h"; "unknown" for NaN. Returns text. */
+/* "7.2 s", "45 s", "12:05 min", "3:04:05 h"; "unknown" for NaN. Returns text. */
 const char *cv_duration_text(double seconds, char *text, size_t size);
 
 #endif

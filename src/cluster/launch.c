@@ -91,9 +91,12 @@ const char *cv_placement_fault(const cv_placement *ranks, int count, bool idle, 
     for (int r = 0; r < count; r++) {
         if (!is_first_on_host(ranks, r)) continue;
         int there, threads = threads_on_host(ranks, count, r, &there), cores = ranks[r].online_cores;
-        if (threads > cores)
+        if (there > cores)
+            snprintf(text, size, "%d ranks on %s share %d cores; start at most %d there", there, ranks[r].host, cores,
+                     cores);
+        else if (threads > cores)
             snprintf(text, size, "%d ranks on %s run %d threads on %d cores; set OMP_NUM_THREADS=%d", there,
-                     ranks[r].host, threads, cores, cores > there ? cores / there : 1);
+                     ranks[r].host, threads, cores, cores / there);
         else if (idle && 2 * threads <= cores)
             snprintf(text, size,
                      "%d rank%s on %s use%s %d of %d cores; start more ranks, or set OMP_NUM_THREADS=%d with mpirun "

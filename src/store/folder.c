@@ -92,6 +92,20 @@ char *cv_folder_path(const cv_folder *folder, const char *name)
     return cv_path_join(folder->path, name);
 }
 
+bool cv_folder_write_json(const cv_folder *folder, const char *name, json_t *top, cv_error *err)
+{
+    cv_buffer text = {0};
+    char *path = cv_folder_path(folder, name), *json = json_dumps(top, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    json_decref(top);
+    if (json) cv_buffer_printf(&text, "%s\n", json);
+    bool ok = json ? cv_write_file(path, text.data, text.length, err)
+                   : cv_failed(err, "%s: its content cannot be written as JSON", path);
+    free(json);
+    free(path);
+    cv_buffer_free(&text);
+    return ok;
+}
+
 void cv_folder_remove(cv_folder *folder, const char *name)
 {
     char *path = cv_folder_path(folder, name);

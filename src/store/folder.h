@@ -5,6 +5,8 @@
 
 #include <caravan/base.h>
 
+#include <jansson.h>
+
 typedef struct cv_folder cv_folder;
 
 /* Makes path and its missing parents, and tries to write in it. Bad input if that fails; what was
@@ -17,6 +19,9 @@ bool cv_folder_make(cv_folder *folder, const char *name, cv_error *err);
 
 /* path/name. Free with free(). */
 char *cv_folder_path(const cv_folder *folder, const char *name);
+
+/* Replaces the named file by top as indented text, in one step. Takes top over. */
+bool cv_folder_write_json(const cv_folder *folder, const char *name, json_t *top, cv_error *err);
 
 /* Removes the named file, where it is there. */
 void cv_folder_remove(cv_folder *folder, const char *name);

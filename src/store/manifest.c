@@ -1,6 +1,5 @@
 #include "store/manifest.h"
 
-#include "base/file.h"
 #include "engine/blas.h"
 #include "store/h5.h"
 
@@ -9,8 +8,6 @@
 #include <jansson.h>
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* null for NULL, and for a path that is not UTF-8. */
 static void put_text(json_t *object, const char *key, const char *text)
@@ -175,11 +172,5 @@ bool cv_manifest_write(const cv_folder *folder, const cv_inputs *inputs, const c
     json_object_set_new(top, "versions", versions(run));
     json_object_set_new(top, "ranks", ranks(run));
     json_object_set_new(top, "performance", performance(plan, run));
-    char *text = json_dumps(top, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
-    char *path = cv_folder_path(folder, "manifest.json");
-    bool ok = text ? cv_write_file(path, text, strlen(text), err) : cv_failed(err, "%s: cannot be put into JSON", path);
-    free(path);
-    free(text);
-    json_decref(top);
-    return ok;
+    return cv_folder_write_json(folder, "manifest.json", top, err);
 }

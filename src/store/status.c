@@ -1,12 +1,8 @@
 #include "store/status.h"
 
-#include "base/file.h"
-
 #include <jansson.h>
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 static const char *const state_names[] = {"running", "done", "failed", "stopped"};
 
@@ -34,13 +30,7 @@ bool cv_status_write(const cv_folder *folder, cv_run_state state, const cv_progr
     json_object_set_new(top, "elapsed_seconds", real_or_null(progress->elapsed));
     json_object_set_new(top, "eta_seconds", real_or_null(cv_progress_eta(progress)));
     if (error) json_object_set_new(top, "error", json_string(error));
-    char *text = json_dumps(top, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-    char *path = cv_folder_path(folder, "status.json");
-    bool ok = text ? cv_write_file(path, text, strlen(text), err) : cv_failed(err, "%s: cannot be put into JSON", path);
-    free(path);
-    free(text);
-    json_decref(top);
-    return ok;
+    return cv_folder_write_json(folder, "status.json", top, err);
 }
 
 bool cv_pace_due(cv_pace *pace, double now, double seconds)

@@ -54,7 +54,7 @@ static const struct {
     {{{"n1", 1, 2, 2}, {"n1", 1, 2, 2}, {"n1", 1, 2, 2}},
      3,
      false,
-     "3 ranks on n1 run 3 threads on 2 cores; set OMP_NUM_THREADS=1"},
+     "3 ranks on n1 share 2 cores; start at most 2 there"},
     {{{"n1", 1, 1, 64}, {"n1", 1, 1, 64}},
      2,
      true,

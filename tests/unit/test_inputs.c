@@ -1,0 +1,238 @@
+/* Inputs from real files: the small random models of tests/fixtures/models, with a tokenizer that
+ * takes each printable character for a token. */
+#include "sweep/inputs.h"
+
+#include "base/memory.h"
+
+#include "scratch.h"
+#include "suite.h"
+
+#include <unistd.h>
+
+static const char source[] = CARAVAN_SOURCE_DIR;
+
+static void link_file(const char *from, const char *to)
+{
+    char target[512];
+    snprintf(target, sizeof target, "%s/%s", source, from);
+    char *path = scratch_path(to);
+    ck_assert_int_eq(symlink(target, path), 0);
+    free(path);
+}
+
+static void add(const char *name, const char *text)
+{
+    free(scratch_file(name, text, strlen(text)));
+}
+
+/* A model directory of the fixture, with the tokenizer unless it is to be missing. */
+static void add_model(const char *name, const char *fixture, bool with_tokenizer)
+{
+    char from[256], to[128];
+    char *path = scratch_path(name);
+    cv_error err;
+    ck_assert(cv_make_directories(path, &err));
+    static const char *const files[] = {"config.json", "model.safetensors"};
+    for (int i = 0; i < 2; i++) {
+        snprintf(from, sizeof from, "tests/fixtures/models/%s/%s", fixture, files[i]);
+        snprintf(to, sizeof to, "%s/%s", name, files[i]);
+        link_file(from, to);
+    }
+    snprintf(to, sizeof to, "%s/tokenizer.json", name);
+    if (with_tokenizer) link_file("tests/cli/data/tokenizer.json", to);
+    free(path);
+}
+
+static void setup(void)
+{
+    scratch_make();
+    add_model("gqa", "gqa", true);
+    add_model("mqa", "mqa-3-layers", true);
+    add_model("mute", "gqa", false);
+    add("harmful.csv", "goal,n\n\"a, b\",1\nlonger,2\n");
+    add("harmless.txt", "x\n");
+}
+
+/* Loads a job given as JSON with ' for ". */
+static bool load(const char *job_text, cv_inputs *inputs, cv_error *err)
+{
+    char *text = cv_strdup(job_text), *path = scratch_path("job.json");
+    for (char *c = text; *c; c++)
+        if (*c == '\'') *c = '"';
+    cv_job job;
+    *err = (cv_error){CV_OK, ""};
+    bool ok = cv_job_parse(text, strlen(text), path, NULL, &job, err);
+    ck_assert_msg(ok, "%s", err->text);
+    ok = cv_inputs_load(&job, inputs, err);
+    ck_assert_ptr_null(job.models);
+    free(text);
+    free(path);
+    return ok;
+}
+
+static const char good[] = "{'models': [{'name': 'a', 'path': 'gqa'}, {'name': 'b', 'path': 'mqa', 'base': 'x'}],"
+                           " 'prompts': {'harmful': {'file': 'harmful.csv'}, 'harmless': {'file': 'harmless.txt'}},"
+                           " 'format': {'kind': 'custom', 'text': 'Q{prompt}'},"
+                           " 'ablations': [{'kind': 'mean_over_heads', 'of': 'z'}, {'kind': 'value_scale'}],"
+                           " 'engine': {'memory_gib': 1}, 'output': 'out'}";
+
+/* BOS is 95; the other ids are the characters' codes less 32. */
+static void expect_good(const cv_inputs *inputs)
+{
+    static const int32_t first[] = {95, 'Q' - 32, 'a' - 32, ',' - 32, 0, 'b' - 32};
+    ck_assert_int_eq(inputs->job.num_models, 2);
+    ck_assert_str_eq(inputs->job.models[1].base, "x");
+    ck_assert_int_eq(inputs->job.num_ablations, 2);
+    ck_assert_str_eq(inputs->job.ablation_names[0], "mean_over_heads-z");
+    ck_assert_uint_eq(inputs->job.memory_bytes, 1u << 30);
+    ck_assert_int_eq(inputs->job.format.kind, CV_FORMAT_CUSTOM);
+    ck_assert_str_eq(inputs->job.format.text, "Q{prompt}");
+    ck_assert_uint_eq(inputs->num_prompts[CV_HARMFUL], 2);
+    ck_assert_uint_eq(inputs->num_prompts[CV_HARMLESS], 1);
+    ck_assert_str_eq(inputs->prompts[CV_HARMFUL][0], "a, b");
+    ck_assert_str_eq(inputs->prompts[CV_HARMLESS][0], "x");
+    for (int m = 0; m < 2; m++) {
+        ck_assert_int_eq(inputs->models[m]->config.num_hidden_layers, m ? 3 : 2);
+        ck_assert_str_eq(inputs->format_texts[m], "Q{prompt}");
+        ck_assert_uint_eq(inputs->tokens[m][CV_HARMFUL][0].count, 6);
+        ck_assert_mem_eq(inputs->tokens[m][CV_HARMFUL][0].ids, first, sizeof first);
+        ck_assert_uint_eq(inputs->tokens[m][CV_HARMLESS][0].count, 3);
+        ck_assert_uint_eq(cv_inputs_longest(inputs, m), 8);
+    }
+}
+
+START_TEST(all_is_loaded)
+{
+    cv_inputs inputs;
+    cv_error err;
+    ck_assert_msg(load(good, &inputs, &err), "%s", err.text);
+    expect_good(&inputs);
+    cv_inputs_free(&inputs);
+}
+END_TEST
+
+START_TEST(packed_inputs_are_the_same_inputs)
+{
+    cv_inputs inputs, copy;
+    cv_error err;
+    cv_buffer bytes = {0};
+    ck_assert_msg(load(good, &inputs, &err), "%s", err.text);
+    cv_inputs_pack(&inputs, &bytes);
+    cv_inputs_free(&inputs);
+    ck_assert_msg(cv_inputs_unpack(bytes.data, bytes.length, &copy, &err), "%s", err.text);
+    expect_good(&copy);
+    cv_buffer again = {0};
+    cv_inputs_pack(&copy, &again);
+    ck_assert_uint_eq(again.length, bytes.length);
+    ck_assert_mem_eq(again.data, bytes.data, bytes.length);
+    cv_inputs_free(&copy);
+    cv_buffer_free(&again);
+    cv_buffer_free(&bytes);
+}
+END_TEST
+
+START_TEST(cut_bytes_are_refused_at_every_length)
+{
+    cv_inputs inputs, copy;
+    cv_error err;
+    cv_buffer bytes = {0};
+    ck_assert_msg(load(good, &inputs, &err), "%s", err.text);
+    cv_inputs_pack(&inputs, &bytes);
+    cv_inputs_free(&inputs);
+    for (size_t length = 0; length < bytes.length; length++) {
+        char *cut = cv_alloc(length, 1); /* of its own, so that a read past the end is noticed */
+        memcpy(cut, bytes.data, length);
+        ck_assert_msg(!cv_inputs_unpack(cut, length, &copy, &err), "%zu of %zu bytes passed", length, bytes.length);
+        ck_assert_ptr_null(copy.models);
+        free(cut);
+    }
+    cv_buffer_append(&bytes, "x", 1);
+    ck_assert(!cv_inputs_unpack(bytes.data, bytes.length, &copy, &err));
+    cv_buffer_free(&bytes);
+}
+END_TEST
+
+START_TEST(another_model_at_the_other_rank_is_noticed)
+{
+    cv_inputs inputs, copy;
+    cv_error err;
+    cv_buffer bytes = {0};
+    ck_assert_msg(load(good, &inputs, &err), "%s", err.text);
+    cv_inputs_pack(&inputs, &bytes);
+    cv_inputs_free(&inputs);
+    char *gqa = scratch_path("gqa"), *aside = scratch_path("aside"), *mqa = scratch_path("mqa");
+    ck_assert_int_eq(rename(gqa, aside), 0);
+    ck_assert_int_eq(rename(mqa, gqa), 0);
+    ck_assert(!cv_inputs_unpack(bytes.data, bytes.length, &copy, &err));
+    ck_assert_int_eq(err.status, CV_BAD_INPUT);
+    ck_assert_msg(strstr(err.text, "gqa: is another model than the one that rank 0 opened") != NULL, "%s", err.text);
+    free(gqa);
+    free(aside);
+    free(mqa);
+    cv_buffer_free(&bytes);
+}
+END_TEST
+
+#define JOB(models, harmful, more)                                                                                     \
+    "{'models': [{'name': 'a', 'path': '" models "'}], 'prompts': {'harmful': {'file': '" harmful                      \
+    "'}}, 'output': 'out'" more "}"
+
+static const struct {
+    const char *job, *text;
+} bad[] = {
+    {JOB("nowhere", "harmful.csv", ""), "nowhere"},
+    {JOB("mute", "harmful.csv", ""), "mute/tokenizer.json"},
+    {JOB("gqa", "nowhere.csv", ""), "nowhere.csv"},
+    {JOB("gqa", "empty.csv", ""), "empty.csv"},
+    {JOB("gqa", "long.txt", ""), "long.txt: prompt 2 has 130 tokens, but "},
+    {JOB("gqa", "harmful.csv", ", 'ablations': [{'kind': 'value_scale', 'epsilon': 1}]"),
+     "job.json: ablations[0] with model a: value_scale: epsilon 1 changes nothing"},
+    {JOB("mqa", "harmful.csv", ", 'ablations': [{'kind': 'mean_over_heads', 'of': 'k'}]"),
+     "the model has one key head a layer"},
+    {JOB("gqa", "harmful.csv", ", 'format': {'kind': 'chat'}"), "the model has no chat_template"},
+    {JOB("wide", "harmful.csv", ""), "harmful.csv: prompt 1 has token 96, but "},
+};
+
+/* A model whose tokenizer gives BOS the number 96, where the vocabulary ends with 95. */
+static void add_wide_model(void)
+{
+    cv_error err;
+    size_t length;
+    add_model("wide", "gqa", false);
+    char *path = cv_path_join(source, "tests/cli/data/tokenizer.json"), *text = cv_read_file(path, &length, &err);
+    ck_assert_ptr_nonnull(text);
+    for (char *c = text; (c = strstr(c, "95"));) c[1] = '6';
+    add("wide/tokenizer.json", text);
+    free(path);
+    free(text);
+}
+
+START_TEST(bad_inputs_are_named)
+{
+    char long_text[256];
+    memset(long_text, 'x', sizeof long_text);
+    memcpy(long_text, "short\n", 6);
+    long_text[6 + 129] = 0;
+    add("long.txt", long_text);
+    add("empty.csv", "");
+    add_wide_model();
+    cv_inputs inputs;
+    cv_error err;
+    ck_assert(!load(bad[_i].job, &inputs, &err));
+    ck_assert_int_eq(err.status, CV_BAD_INPUT);
+    ck_assert_msg(strstr(err.text, bad[_i].text) != NULL, "\"%s\" is not in: %s", bad[_i].text, err.text);
+    ck_assert_ptr_null(inputs.models);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("inputs");
+    tcase_add_checked_fixture(tests, setup, scratch_remove);
+    tcase_add_test(tests, all_is_loaded);
+    tcase_add_test(tests, packed_inputs_are_the_same_inputs);
+    tcase_add_test(tests, cut_bytes_are_refused_at_every_length);
+    tcase_add_test(tests, another_model_at_the_other_rank_is_noticed);
+    tcase_add_loop_test(tests, bad_inputs_are_named, 0, ROWS(bad));
+    return run_suite(tests);
+}

@@ -1,0 +1,135 @@
+#include "store/manifest.h"
+
+#include "base/json.h"
+
+#include "scratch.h"
+#include "small_grid.h"
+#include "suite.h"
+
+#include <caravan/version.h>
+
+static cv_fingerprint model_files[] = {{(char *)"config.json", 2, "c0"}, {(char *)"model.safetensors", 9, "5a"}};
+static cv_fingerprint harmful_file = {(char *)"harmful.csv", 7, "aa"};
+static cv_fingerprints model_prints[] = {{model_files, 2, 2}, {model_files, 1, 1}};
+static const cv_sources sources = {.models = model_prints,
+                                   .num_models = 2,
+                                   .prompts = {{&harmful_file, 1, 1}, {NULL, 0, 0}}};
+
+static const cv_rank_report ranks[] = {
+    {.host = "n1", .threads = 8, .busy_seconds = 9, .peak = 4e9, .work = {3000000000, 100}, .blas_core = "Haswell"},
+    {.host = "n2", .threads = 4, .busy_seconds = 8, .peak = 1e9, .work = {1000000000, 50}, .blas_core = "Zen"},
+};
+
+static json_t *write_and_read(const cv_inputs *inputs)
+{
+    cv_error err;
+    cv_folder *folder = cv_folder_open(scratch, &err);
+    cv_plan plan = {.count = 7, .operations = 4000000000, .plain_operations = 30000000000};
+    cv_run_report run = {ranks, 2, "MPI 9", 1.5, 2};
+    ck_assert_msg(cv_manifest_write(folder, inputs, &sources, &plan, &run, &err), "%s", err.text);
+    char *path = cv_folder_path(folder, "manifest.json");
+    json_t *top = cv_json_load(path, 0, &err);
+    ck_assert_msg(top != NULL, "%s", err.text);
+    cv_folder_close(folder);
+    free(path);
+    return top;
+}
+
+/* The value at a path like "models.1.files.0.sha256". */
+static const json_t *at(const json_t *value, const char *path)
+{
+    char copy[128], *rest = NULL;
+    snprintf(copy, sizeof copy, "%s", path);
+    for (char *part = strtok_r(copy, ".", &rest); part; part = strtok_r(NULL, ".", &rest))
+        value = json_is_array(value) ? json_array_get(value, (size_t)atoi(part)) : json_object_get(value, part);
+    ck_assert_msg(value != NULL, "no %s", path);
+    return value;
+}
+
+static const struct {
+    const char *path, *text;
+} texts[] = {
+    {"name", "small"},
+    {"job_file", "jobs/small.json"},
+    {"output", "out"},
+    {"job.name", "small"},
+    {"definitions.format", "direct"},
+    {"definitions.engine", "wavefront"},
+    {"definitions.precision", "f32"},
+    {"definitions.score", cv_score_definition},
+    {"definitions.ablations.0.name", "uniform_attention"},
+    {"definitions.ablations.1.granularity", "kv_group"},
+    {"models.0.name", "a"},
+    {"models.1.base", "base"},
+    {"models.1.format_text", "<{prompt}>"},
+    {"models.0.dtype", "F32"},
+    {"models.0.files.1.name", "model.safetensors"},
+    {"models.0.files.1.sha256", "5a"},
+    {"prompts.harmful.file", "harmful.csv"},
+    {"prompts.harmful.sha256", "aa"},
+    {"versions.caravan", CARAVAN_VERSION},
+    {"versions.mpi", "MPI 9"},
+    {"ranks.0.host", "n1"},
+    {"ranks.1.openblas_core", "Zen"},
+};
+
+START_TEST(texts_are_in_their_places)
+{
+    cv_inputs inputs = small_inputs(0);
+    json_t *top = write_and_read(&inputs);
+    ck_assert_str_eq(json_string_value(at(top, texts[_i].path)), texts[_i].text);
+    json_decref(top);
+}
+END_TEST
+
+static const struct {
+    const char *path;
+    double number;
+} numbers[] = {
+    {"definitions.ablations.0.epsilon", 0},
+    {"models.0.parameters", 1024},
+    {"models.0.files.1.bytes", 9},
+    {"prompts.harmful.prompts", HARMFUL},
+    {"ranks.0.threads", 8},
+    {"ranks.1.operations", 1e9},
+    {"ranks.1.busy_seconds", 8},
+    {"performance.units", 7},
+    {"performance.operations", 4e9},
+    {"performance.operations_planned", 4e9},
+    {"performance.operations_plain", 3e10},
+    {"performance.weight_bytes_read", 150},
+    {"performance.load_seconds", 1.5},
+    {"performance.wall_seconds", 2},
+    {"performance.gemm_peak_flops", 5e9},
+    {"performance.gemm_peak_fraction", 0.4}, /* 4e9 operations in 2 s of 5e9 a second */
+};
+
+START_TEST(numbers_are_in_their_places)
+{
+    cv_inputs inputs = small_inputs(0);
+    json_t *top = write_and_read(&inputs);
+    ck_assert_double_eq_tol(json_number_value(at(top, numbers[_i].path)), numbers[_i].number, 1e-9);
+    json_decref(top);
+}
+END_TEST
+
+START_TEST(a_path_that_is_not_utf8_is_left_out)
+{
+    cv_inputs inputs = small_inputs(0);
+    inputs.job.output = (char *)"\xff";
+    json_t *top = write_and_read(&inputs);
+    ck_assert(json_is_null(at(top, "output")));
+    ck_assert_ptr_null(json_object_get(at(top, "prompts"), "harmless"));
+    json_decref(top);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("manifest");
+    tcase_add_checked_fixture(tests, scratch_make, scratch_remove);
+    tcase_add_loop_test(tests, texts_are_in_their_places, 0, ROWS(texts));
+    tcase_add_loop_test(tests, numbers_are_in_their_places, 0, ROWS(numbers));
+    tcase_add_test(tests, a_path_that_is_not_utf8_is_left_out);
+    return run_suite(tests);
+}
