@@ -88,8 +88,8 @@ static void put_config(json_t *top, const cv_config *config)
     json_object_set_new(top, "biases", bias_facts(config));
 }
 
-/* What encodes text here: "tokens": N, or the reason why nothing does. A model without tokenizer can
- * be inspected, though not swept. */
+/* What encodes text here: its size, or the reason why nothing does. A model without tokenizer can be
+ * inspected, though not swept. */
 static void put_tokenizer(json_t *top, const char *directory)
 {
     cv_error err;

@@ -1,6 +1,7 @@
 /* caravan logits: the next-token logits of one text, with heads switched off, by the plain engine. */
 #include "cli/verb.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "engine/blas.h"
 #include "store/h5.h"
@@ -9,23 +10,36 @@
 #include <caravan/text.h>
 #include <caravan/version.h>
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char help[] =
     "usage: caravan logits MODEL_DIR --text TEXT [--ablate KIND:LAYER:HEAD[:EPSILON]]... [--top N]\n"
     "                      [--output FILE.h5]\n"
+    "       caravan logits MODEL_DIR --ids ID,ID,... (the same options)\n"
     "\n"
     "One forward pass by the plain engine over TEXT as it is, with the tokens that the tokenizer adds\n"
     "(BOS). Prints the N likeliest next tokens: probability, logit, id, token.\n"
     "\n"
+    "  --ids 1,2,3      token ids in place of --text, to which nothing is added; needs no tokenizer\n"
     "  --ablate uniform_attention:2:26        switches off head 26 of layer 2 (both from 0)\n"
     "  --ablate value_scale:2:26:0.5          with an epsilon other than 0\n"
     "  --ablate mean_over_heads:2:26:z        the fourth field is q, k or z here; q if left out\n"
     "  --top N          how many tokens to print, 10 if not given\n"
     "  --output FILE    writes /logits (float32, the whole vocabulary) and /tokens (int32) by HDF5\n";
+
+/* The command line. */
+typedef struct request {
+    const char *directory, *output;
+    const char *text, *ids; /* one of them is NULL */
+    cv_words ablations;
+    int64_t top;
+} request;
 
 /* ---- --ablate ---- */
 
@@ -106,43 +120,72 @@ static void print_top(const cv_tokenizer *tokenizer, const float *logits, size_t
     double sum = 0, largest = (double)order[0].logit;
     for (size_t i = 0; i < count; i++) sum += exp((double)order[i].logit - largest);
     for (size_t i = 0; i < top && i < count; i++) {
-        printf("%10.6f  %12.6f  %7d  ", exp((double)order[i].logit - largest) / sum, (double)order[i].logit,
+        printf("%10.6f  %12.6f  %7d", exp((double)order[i].logit - largest) / sum, (double)order[i].logit,
                (int)order[i].id);
-        cv_spelling_print(cv_tokenizer_token(tokenizer, order[i].id));
+        if (tokenizer) {
+            fputs("  ", stdout);
+            cv_spelling_print(cv_tokenizer_token(tokenizer, order[i].id));
+        }
         putchar('\n');
     }
     free(order);
 }
 
-static bool write_output(const char *path, const char *model, const char *text, const cv_words *ablations,
-                         const cv_tokens *tokens, const float *logits, size_t count, cv_error *err)
+/* Before anything is computed. */
+static bool check_output(const char *path, cv_error *err)
 {
-    cv_h5 *file = cv_h5_create(path);
+    struct stat info;
+    char *directory = cv_path_directory(path);
+    bool ok = access(directory, W_OK | X_OK) == 0;
+    if (!ok) cv_bad_input(err, "--output %s: %s cannot be written in: %s", path, directory, strerror(errno));
+    free(directory);
+    if (ok && stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        ok = cv_bad_input(err, "--output %s: is there, but not as a file; choose another", path);
+    return ok;
+}
+
+static bool write_output(const request *r, const cv_tokens *tokens, const float *logits, size_t count, cv_error *err)
+{
+    cv_h5 *file = cv_h5_create(r->output);
     cv_h5_floats(file, "/logits", 1, &count, logits);
     cv_h5_ints(file, "/tokens", tokens->count, tokens->ids);
     cv_h5_text_attribute(file, "/", "caravan_version", CARAVAN_VERSION);
-    cv_h5_text_attribute(file, "/", "model_path", model);
-    cv_h5_text_attribute(file, "/", "text", text);
-    if (ablations->count) cv_h5_texts_attribute(file, "/", "ablate", ablations->count, (char *const *)ablations->items);
+    cv_h5_text_attribute(file, "/", "model_path", r->directory);
+    if (r->text) cv_h5_text_attribute(file, "/", "text", r->text);
+    if (r->ablations.count)
+        cv_h5_texts_attribute(file, "/", "ablate", r->ablations.count, (char *const *)r->ablations.items);
     return cv_h5_commit(file, err);
 }
 
 /* ---- the whole ---- */
 
-typedef struct request {
-    const char *directory, *text, *output;
-    cv_words ablations;
-    int64_t top;
-} request;
+/* --ids 1,2,3 */
+static bool read_ids(const char *text, const cv_config *config, cv_tokens *tokens, cv_error *err)
+{
+    char *copy = cv_strdup(text), *rest = copy;
+    bool ok = true;
+    for (const char *field; ok && (field = strsep(&rest, ",")) != NULL;) {
+        int64_t id;
+        ok = cv_option_int("an id of --ids", field, 0, config->vocab_size - 1, &id, err);
+        if (!ok) break;
+        cv_reserve(&tokens->ids, &tokens->capacity, tokens->count + 1, sizeof *tokens->ids);
+        tokens->ids[tokens->count++] = (int32_t)id;
+    }
+    free(copy);
+    return ok;
+}
 
-static bool encode(const cv_tokenizer *tokenizer, const cv_model *model, const char *text, cv_tokens *tokens,
-                   cv_error *err)
+static bool get_tokens(const request *r, const cv_tokenizer *tokenizer, const cv_model *model, cv_tokens *tokens,
+                       cv_error *err)
 {
     const cv_config *config = &model->config;
-    if (!cv_tokenizer_encode(tokenizer, text, strlen(text), true, tokens, err)) return false;
-    if (tokens->count == 0) return cv_bad_input(err, "--text gives no tokens");
+    const char *option = r->ids ? "--ids" : "--text";
+    if (r->ids ? !read_ids(r->ids, config, tokens, err)
+               : !cv_tokenizer_encode(tokenizer, r->text, strlen(r->text), true, tokens, err))
+        return false;
+    if (tokens->count == 0) return cv_bad_input(err, "%s gives no tokens", option);
     if (tokens->count > (size_t)config->max_position_embeddings)
-        return cv_bad_input(err, "--text has %zu tokens, but %s has %d positions (max_position_embeddings)",
+        return cv_bad_input(err, "%s has %zu tokens, but %s has %d positions (max_position_embeddings)", option,
                             tokens->count, model->path, config->max_position_embeddings);
     for (size_t i = 0; i < tokens->count; i++)
         if (tokens->ids[i] < 0 || tokens->ids[i] >= config->vocab_size)
@@ -158,13 +201,12 @@ static bool compute(const request *r, const cv_model *model, const cv_tokenizer 
     cv_tokens tokens = {0};
     cv_ablated_head *heads = read_heads(&r->ablations, &model->config, err);
     cv_engine *engine = NULL;
-    bool ok = heads && encode(tokenizer, model, r->text, &tokens, err) && cv_blas_check(err);
+    bool ok = heads && get_tokens(r, tokenizer, model, &tokens, err) && cv_blas_check(err);
     if (ok) {
         engine = cv_engine_open(model, (int)tokens.count);
         ok = cv_plain_logits(engine, tokens.ids, tokens.count, heads, r->ablations.count, logits, err);
     }
-    if (ok && r->output)
-        ok = write_output(r->output, r->directory, r->text, &r->ablations, &tokens, logits, count, err);
+    if (ok && r->output) ok = write_output(r, &tokens, logits, count, err);
     if (ok) {
         print_top(tokenizer, logits, count, (size_t)r->top);
         ok = cv_stdout_check(err);
@@ -179,8 +221,8 @@ static bool compute(const request *r, const cv_model *model, const cv_tokenizer 
 static bool open_and_compute(const request *r, cv_error *err)
 {
     cv_model *model = cv_model_open(r->directory, err);
-    cv_tokenizer *tokenizer = model ? cv_tokenizer_open(r->directory, err) : NULL;
-    bool ok = tokenizer && compute(r, model, tokenizer, err);
+    cv_tokenizer *tokenizer = model && r->text ? cv_tokenizer_open(r->directory, err) : NULL;
+    bool ok = model && (tokenizer || r->ids) && compute(r, model, tokenizer, err);
     cv_tokenizer_close(tokenizer);
     cv_model_close(model);
     return ok;
@@ -190,15 +232,15 @@ static bool run(int argc, char **argv, cv_error *err)
 {
     request r = {.top = 10};
     const char *top = NULL;
-    const cv_option known[] = {{.name = "--text", .text = &r.text},
-                               {.name = "--ablate", .list = &r.ablations},
-                               {.name = "--top", .text = &top},
-                               {.name = "--output", .text = &r.output},
-                               {0}};
+    const cv_option known[] = {{.name = "--text", .text = &r.text},        {.name = "--ids", .text = &r.ids},
+                               {.name = "--ablate", .list = &r.ablations}, {.name = "--top", .text = &top},
+                               {.name = "--output", .text = &r.output},    {0}};
     const cv_argument arguments[] = {{"MODEL_DIR", &r.directory}, {0}};
     bool ok = cv_options_read("logits", argc, argv, known, arguments, err) &&
-              (r.text || cv_bad_input(err, "--text is missing; see caravan logits --help")) &&
-              (!top || cv_option_int("--top", top, 0, INT32_MAX, &r.top, err)) && open_and_compute(&r, err);
+              (r.text || r.ids || cv_bad_input(err, "--text is missing; see caravan logits --help")) &&
+              (!r.text || !r.ids || cv_bad_input(err, "--text and --ids exclude each other; give one")) &&
+              (!top || cv_option_int("--top", top, 0, INT32_MAX, &r.top, err)) &&
+              (!r.output || check_output(r.output, err)) && open_and_compute(&r, err);
     cv_words_free(&r.ablations);
     return ok;
 }

@@ -1,5 +1,6 @@
 /* caravan run: the whole way from a job file to results, on one rank or many. */
 #include "cli/progress.h"
+#include "cli/ranks.h"
 #include "cli/verb.h"
 
 #include "base/log.h"
@@ -40,7 +41,7 @@ static const char help[] =
     "Prints the ten top heads of each model; the results folder has the rest.\n";
 
 enum { TOP_HEADS = 10 };
-static const double STATUS_SECONDS = 1, PEAK_SECONDS = 0.5;
+static const double STATUS_SECONDS = 1, PEAK_SECONDS = 0.3;
 
 /* Everything of one run. Ranks other than 0 have inputs, plan and worker only. */
 typedef struct session {
@@ -77,7 +78,7 @@ static bool is_first(const session *s)
 static bool load(session *s, const char *path, const cv_job_options *options, cv_error *err)
 {
     cv_job job;
-    return cv_blas_check(err) && cv_job_load(path, options, &job, err) && cv_inputs_load(&job, &s->inputs, err) &&
+    return cv_job_load(path, options, &job, err) && cv_inputs_load(&job, &s->inputs, err) &&
            cv_plan_make(&s->inputs, &s->plan, err) && cv_sources_read(&s->inputs, &s->sources, err);
 }
 
@@ -108,24 +109,11 @@ static bool share(session *s, cv_error *err)
 /* Each model's weights are looked at by one rank before anything is written. */
 static bool check_models(session *s, cv_error *err)
 {
-    bool ok = true;
+    bool ok = cv_blas_check(err);
     s->worker = cv_worker_open(&s->inputs);
     for (int m = cv_cluster_rank(s->cluster); ok && m < s->inputs.job.num_models; m += cv_cluster_size(s->cluster))
         ok = cv_worker_check_model(s->worker, m, err);
     return cv_cluster_agree(s->cluster, ok, err);
-}
-
-/* Tells on rank 0 of threads that get into each other's way, or of cores left idle. */
-static void check_placement(session *s)
-{
-    cv_placement here = cv_placement_here(), *all = NULL;
-    if (is_first(s)) all = cv_calloc((size_t)cv_cluster_size(s->cluster), sizeof *all);
-    cv_cluster_gather(s->cluster, &here, sizeof here, all);
-    if (!all) return;
-    char text[512];
-    bool idle = !getenv("OMP_NUM_THREADS") && !getenv("SLURM_JOB_ID");
-    if (cv_placement_fault(all, cv_cluster_size(s->cluster), idle, text, sizeof text)[0]) cv_warn("%s", text);
-    free(all);
 }
 
 /* ---- sweeping ---- */
@@ -289,7 +277,7 @@ static bool run_session(session *s, const char *path, const cv_job_options *opti
     ok = cv_cluster_agree(s->cluster, ok, err) && share(s, err) && check_models(s, err) && open_results(s, err);
     s->load_seconds = seconds_now() - start;
     if (!ok) return false;
-    check_placement(s);
+    cv_ranks_tell(s->cluster);
     cv_share mine;
     if (!sweep(s, &mine, err)) return false;
     report_ranks(s, &mine);
