@@ -264,6 +264,7 @@ static bool finish(session *s, cv_error *err)
             tell_speed(s);
             ok = print_results(s, err);
         }
+        if (!ok) err->status = CV_FAILED; /* after a sweep it was not the input */
     }
     return cv_cluster_agree(s->cluster, ok, err);
 }

@@ -189,7 +189,9 @@ bool cv_h5_commit(cv_h5 *file, cv_error *err)
     bool made = file->file >= 0;
     if (made && H5Fclose(file->file) < 0) fail(file, "close", "the file");
     bool ok = fine(file);
-    if (!ok)
+    if (!made)
+        cv_bad_input(err, "%s: cannot be written: %s", file->path, file->problem);
+    else if (!ok)
         cv_failed(err, "%s: cannot be written: %s", file->path, file->problem);
     else if (!sync_to_disk(file->temporary) || rename(file->temporary, file->path) != 0)
         ok = cv_failed(err, "%s: cannot be written: %s", file->path, strerror(errno));

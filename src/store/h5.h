@@ -32,7 +32,7 @@ void cv_h5_double_attribute(cv_h5 *file, const char *name, const char *attribute
 void cv_h5_texts_attribute(cv_h5 *file, const char *name, const char *attribute, size_t count, char *const *texts);
 
 /* Closes the file, puts it on disk and in path's place; on any failure so far removes it and says
- * which. Frees file. */
+ * which: bad input where it could not even be begun. Frees file. */
 bool cv_h5_commit(cv_h5 *file, cv_error *err);
 
 const char *cv_h5_version(void); /* of the HDF5 library in use, e.g. "1.10.8" */
