@@ -1,0 +1,208 @@
+"""Makes tests/fixtures/text: our strings, tiny tokenizers trained on them, and what Hugging Face's
+tokenizers and transformers make of strings and conversations.
+
+    python tests/reference/text_fixtures.py                     # all that needs nothing else
+    python tests/reference/text_fixtures.py NAME=FOLDER ...     # ids/NAME.json of a real tokenizer
+
+A real tokenizer's ids are kept, the tokenizer itself is not.
+"""
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+import tokenizers
+import transformers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import AutoTokenizer
+
+from text_chats import PROMPTS, SYSTEMS, TEMPLATES, TOKENS, conversation, render
+from text_strings import strings
+
+FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "text"
+# Digits in which ids are written, the lowest first: no quote and no backslash, so that JSON escapes none.
+DIGITS = [chr(code) for code in range(35, 127) if chr(code) != "\\"]
+LLAMA_3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+    r"|\s+(?!\S)|\s+"
+)
+
+
+def write_json(name, value):
+    """Each string on a line of its own, so that a difference shows where it is."""
+    path = FOLDER / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=0) + "\n", encoding="utf-8", newline="\n")
+
+
+def alphabet(size):
+    """The most frequent characters: fewer than occur, so that some stay unknown. The trainer's own choice
+    among equally frequent ones differs from run to run."""
+    counts = Counter(c for s in strings() for c in s if c not in " \0")
+    return set(sorted(counts, key=lambda c: (-counts[c], c))[:size])
+
+
+def train(tokenizer, size, special, initial=(), known=None):
+    texts = ["".join(c for c in s if known is None or c == " " or c in known) for s in strings() if len(s) < 300]
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, special_tokens=special, initial_alphabet=list(initial), show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+
+
+def byte_level():
+    """As Llama-3 and Qwen: bytes in disguise, a text's words by a pattern."""
+    tokenizer = Tokenizer(models.BPE(ignore_merges=True))
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(LLAMA_3), "isolated"),
+        pre_tokenizers.Digits(individual_digits=True),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+    ])
+    tokenizer.decoder = decoders.ByteLevel()
+    train(tokenizer, 700, ["<begin>", "<end>"], sorted(pre_tokenizers.ByteLevel.alphabet()))
+    tokenizer.post_processor = processors.Sequence([
+        processors.ByteLevel(trim_offsets=False),
+        processors.TemplateProcessing(single="<begin> $A", pair="<begin> $A $B:1", special_tokens=[("<begin>", 0)]),
+    ])
+    tokenizer.add_tokens([
+        AddedToken("<|im_start|>", special=True, normalized=False), AddedToken("<|im_end|>", special=True, normalized=False),
+        AddedToken("<mask>", lstrip=True, special=True, normalized=False),
+        AddedToken("<strip>", lstrip=True, rstrip=True, special=True, normalized=False),
+        AddedToken("<word>", single_word=True, normalized=False), AddedToken("<Norm>"), AddedToken("e\u0301a"),
+        AddedToken("<think>", normalized=False), AddedToken("<unused1>", special=True, normalized=False),
+        AddedToken("<unused10>", special=True, normalized=False),
+    ])
+    return tokenizer
+
+
+def blocks():
+    """SentencePiece: a text in one piece, blanks as U+2581, unknown characters as bytes."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=True)
+    train(tokenizer, 1000, ["<unk>", "<s>", "</s>"] + ["<0x%02X>" % byte for byte in range(256)], known=alphabet(200))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+    tokenizer.decoder = decoders.Sequence([
+        decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0),
+    ])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> $B:1", special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
+    tokenizer.add_special_tokens([AddedToken("</s>", rstrip=True, normalized=False)])
+    tokenizer.add_tokens([AddedToken("▁▁")])
+    return tokenizer
+
+
+def prepended():
+    """As Llama-2 and Mistral: the normalizer puts U+2581 before every stretch between special tokens."""
+    tokenizer = blocks()
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.pre_tokenizer = None
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[("<s>", 1)]
+    )
+    return tokenizer
+
+
+def words():
+    """What else occurs: every normalizer and every way to cut, unknown characters, no decoder."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Sequence([
+        normalizers.Strip(left=True, right=False), normalizers.NFKD(), normalizers.Lowercase(),
+        normalizers.Replace(Regex(r"\p{M}+"), ""), normalizers.Replace("ß", "ss"),
+    ])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.WhitespaceSplit(),
+        pre_tokenizers.Split("_", "merged_with_next"),
+        pre_tokenizers.Split(Regex("[!?.,;]+"), "merged_with_previous"),
+        pre_tokenizers.Split(Regex(r"\w+|[^\w\s]+"), "removed", invert=True),
+        pre_tokenizers.Split(Regex(r"\p{Han}"), "contiguous"),
+        pre_tokenizers.Digits(individual_digits=False),
+    ])
+    train(tokenizer, 500, ["<unk>"], known=alphabet(200))
+    tokenizer.add_special_tokens([
+        AddedToken("</s>", single_word=True, lstrip=True, normalized=False), AddedToken("<NORM>", normalized=True),
+    ])
+    tokenizer.add_tokens([AddedToken("ﬁn", rstrip=True)])
+    return tokenizer
+
+
+TINY = {"tiny-bytes": byte_level, "tiny-blocks": blocks, "tiny-prepended": prepended, "tiny-words": words}
+
+
+def spell(ids, width):
+    word = ""
+    for value in ids:
+        for _ in range(width):
+            word += DIGITS[value % len(DIGITS)]
+            value //= len(DIGITS)
+    return word
+
+
+def specials(tokenizer):
+    """The ids that are added before and behind those of every text."""
+    plain = tokenizer.encode("a b", add_special_tokens=False).ids
+    whole = tokenizer.encode("a b", add_special_tokens=True).ids
+    start = next(i for i in range(len(whole)) if whole[i : i + len(plain)] == plain)
+    return whole[:start], whole[start + len(plain) :]
+
+
+def chats(folder, width):
+    """Ids of conversations, where the model has a chat template and does not refuse them."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    if not tokenizer.chat_template:
+        return []
+    found = []
+    for system in SYSTEMS:
+        for prompt in PROMPTS:
+            ids = tokenizer.apply_chat_template(
+                conversation(system, prompt), add_generation_prompt=True, return_dict=False
+            )
+            found.append({"system": system, "prompt": prompt, "ids": spell(ids, width)})
+    return found
+
+
+def reference(folder):
+    """Ids of every string; what they decode to where that is not the string ("decoded"), and where it is
+    something else again without special tokens ("skipped"), by the string's number."""
+    tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+    width = 2 if tokenizer.get_vocab_size() < len(DIGITS) ** 2 else 3
+    before, after = specials(tokenizer)
+    made = {"tokenizers": tokenizers.__version__, "width": width, "before": before, "after": after, "ids": [],
+            "decoded": {}, "skipped": {}, "chats": chats(folder, width)}
+    for i, string in enumerate(strings()):
+        ids = tokenizer.encode(string, add_special_tokens=False).ids
+        assert tokenizer.encode(string, add_special_tokens=True).ids == before + ids + after
+        decoded = tokenizer.decode(ids, skip_special_tokens=False)
+        skipped = tokenizer.decode(ids, skip_special_tokens=True)
+        made["ids"].append(spell(ids, width))
+        if decoded != string:
+            made["decoded"][str(i)] = decoded
+        if skipped != decoded:
+            made["skipped"][str(i)] = skipped
+    return made
+
+
+def rendered_templates():
+    templates = []
+    for name, template in TEMPLATES.items():
+        cases = [{"system": s, "prompt": p, "text": render(template, s, p)} for s in SYSTEMS for p in PROMPTS]
+        templates.append({"name": name, "template": template, "tokens": TOKENS, "cases": cases})
+    return {"transformers": transformers.__version__, "templates": templates}
+
+
+def main(arguments):
+    if not arguments:
+        write_json("strings.json", {"strings": strings()})
+        write_json("chat.json", rendered_templates())
+        for name, make in TINY.items():
+            write_json(name + "/tokenizer.json", json.loads(make().to_str()))
+            arguments.append(f"{name}={FOLDER / name}")
+    for argument in arguments:
+        name, folder = argument.split("=", 1)
+        write_json(f"ids/{name}.json", reference(folder))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
