@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# The whole program on a real model: SmolLM2-135M-Instruct, 30 x 9 heads, 20 harmful questions in the
+# paper's template, two ranks. Checked against PyTorch: logits on a few texts, Ships of every head on
+# four of the prompts; and that two ranks share the model's pages.
+#
+# The model and a Python with PyTorch are fetched once, into the cache folder (scripts/fetch-smollm2.sh).
+# The questions are those of MaliciousInstruct in $CARAVAN_SHARED/data (by default ../shared beside the
+# repository); where they are absent, mild ones of our own stand in, and that is said.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. scripts/common.sh
+
+passed=0 failed=0 skipped=0
+
+# check NAME COMMAND...: one check, with its output shown.
+check() {
+    local name="$1"
+    shift
+    say "$name"
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        complain "FAILED: $name"
+    fi
+}
+
+scripts/dependencies.sh build test
+[ -x build/release/bin/caravan ] || build release
+caravan=$PWD/build/release/bin/caravan
+model=$(scripts/fetch-smollm2.sh)
+python=$(scripts/reference-python.sh)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+prompts=${CARAVAN_SHARED:-../shared}/data/maliciousinstruct.csv
+if [ -f "$prompts" ]; then
+    prompts=$(realpath "$prompts")
+else
+    say "skipped: $prompts is absent (set CARAVAN_SHARED); made-up prompts stand in"
+    skipped=$((skipped + 1))
+    prompts=$PWD/tests/real/prompts.csv
+fi
+
+# job NAME LIMIT: a job file on the first LIMIT prompts, with its results in a folder of that name.
+job() {
+    cat >"$work/$1.json" <<JSON
+{"name": "$1",
+ "models": [{"name": "smollm2", "path": "$model"}],
+ "prompts": {"harmful": {"file": "$prompts", "limit": $2}},
+ "format": {"kind": "query_answer"},
+ "output": "$1"}
+JSON
+}
+
+if [ "$(id -u)" -eq 0 ]; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+fi
+export OMP_NUM_THREADS=1
+ranks() { mpirun -n "$1" --bind-to none --oversubscribe "${@:2}"; }
+
+job sweep 20
+check "a sweep of 270 heads x 20 prompts on two ranks" ranks 2 "$caravan" run "$work/sweep.json"
+scores=$work/sweep/smollm2/uniform_attention/scores.h5
+check "scores are complete, finite and not negative" "$python" tests/real/check_scores.py "$scores" 30 9 20
+
+check "Ships of all heads by plain PyTorch, four prompts" \
+    "$python" tests/reference/ships_reference.py --prompt-numbers 0-3 "$model" "$scores" "$work/reference.json"
+check "Ships equal those of PyTorch, and so do the top ten" \
+    "$python" tests/reference/compare_ships.py "$scores" "$work/reference.json"
+check "logits equal those of transformers" "$python" tests/real/logits.py "$caravan" "$model"
+
+job memory 4
+check "two ranks share the model's pages" "$python" tests/real/memory.py "$caravan" "$work/memory.json"
+
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" -eq 0 ]
