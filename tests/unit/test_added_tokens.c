@@ -3,18 +3,27 @@
 #include "suite.h"
 #include "text_cases.h"
 
-#define FLAGS(word, left, right, normalized, special) \
-    "'single_word': " word ", 'lstrip': " left ", 'rstrip': " right ", 'normalized': " normalized ", 'special': " special "}"
+#define FLAGS(word, left, right, normalized, special)                                                                  \
+    "'single_word': " word ", 'lstrip': " left ", 'rstrip': " right ", 'normalized': " normalized                      \
+    ", 'special': " special "}"
 #define PLAIN FLAGS("false", "false", "false", "false", "true")
 
 static const char LIST[] = "{'list': ["
                            "{'id': 3, 'content': '<s>', " PLAIN ","
                            "{'id': 4, 'content': '<s>x', " PLAIN ","
-                           "{'id': 5, 'content': '<l>', " FLAGS("false", "true", "false", "false", "true") ","
-                           "{'id': 6, 'content': '<r>', " FLAGS("false", "false", "true", "false", "false") ","
-                           "{'id': 7, 'content': '<w>', " FLAGS("true", "false", "false", "false", "true") ","
-                           "{'id': 8, 'content': 'New', " FLAGS("false", "false", "false", "true", "true") ","
-                           "{'id': 1, 'content': 'ab', " PLAIN "]}";
+                           "{'id': 5, 'content': '<l>', " FLAGS(
+                               "false", "true", "false", "false",
+                               "true") ","
+                                       "{'id': 6, 'content': '<r>', " FLAGS(
+                                           "false", "false", "true", "false",
+                                           "false") ","
+                                                    "{'id': 7, 'content': '<w>', " FLAGS(
+                                                        "true", "false", "false", "false",
+                                                        "true") ","
+                                                                "{'id': 8, 'content': 'New', " FLAGS(
+                                                                    "false", "false", "false", "true",
+                                                                    "true") ","
+                                                                            "{'id': 1, 'content': 'ab', " PLAIN "]}";
 
 typedef struct setting {
     cv_vocabulary vocabulary;
@@ -124,7 +133,8 @@ static const struct {
     {"{'list': [{'id': -3, 'content': 'x', " PLAIN "]}", "added_tokens[0].id is -3; it must lie between"},
     {"{'list': [{'id': 4294967296, 'content': 'x', " PLAIN "]}", "it must lie between"},
     {"{'list': [{'id': 'x', 'content': 'x', " PLAIN "]}", "added_tokens[0].id must be a whole number"},
-    {"{'list': [{'id': 9, 'content': 'x', " PLAIN "]}", "the token \"x\" has the id 9, but its place in the vocabulary is 3"},
+    {"{'list': [{'id': 9, 'content': 'x', " PLAIN "]}",
+     "the token \"x\" has the id 9, but its place in the vocabulary is 3"},
     {"{'list': [{'id': 3, 'content': 'a', " PLAIN "]}", "has the id 3, but its place in the vocabulary is 0"},
     {"{'list': [{'id': 0, 'content': 'a', " PLAIN ", {'id': 0, 'content': 'a', " PLAIN "]}", "is there twice"},
     {"{'list': [{'id': 3, 'content': 'x', 'regex': true, " PLAIN "]}", "unknown key added_tokens[0].regex"},

@@ -3,10 +3,11 @@
 #include "base/buffer.h"
 
 #include "suite.h"
-#include "text_cases.h"
 #include "text/tokens.h"
+#include "text_cases.h"
 
-#define VOCAB "'vocab': {'a': 0, 'b': 1, 'c': 2, 'ab': 3, 'bc': 4, 'abc': 5, '<u>': 6, 'aa': 7, '<0xC3>': 8, '<0xA9>': 9}"
+#define VOCAB                                                                                                          \
+    "'vocab': {'a': 0, 'b': 1, 'c': 2, 'ab': 3, 'bc': 4, 'abc': 5, '<u>': 6, 'aa': 7, '<0xC3>': 8, '<0xA9>': 9}"
 #define MERGES "'merges': ['b c', 'a b', 'a bc', 'a a']"
 
 static bool parse(const char *json, cv_bpe *bpe, cv_error *err)

@@ -5,8 +5,8 @@
 
 #define TEXT "{'Sequence': {'id': 'A', 'type_id': 0}}"
 #define TOKEN(name) "{'SpecialToken': {'id': '" name "', 'type_id': 0}}"
-#define TEMPLATE(single) \
-    "{'type': 'TemplateProcessing', 'single': [" single "], 'pair': [], 'special_tokens': {" \
+#define TEMPLATE(single)                                                                                               \
+    "{'type': 'TemplateProcessing', 'single': [" single "], 'pair': [], 'special_tokens': {"                           \
     "'<s>': {'id': '<s>', 'ids': [1], 'tokens': ['<s>']}, '<e>': {'id': '<e>', 'ids': [2, 3], 'tokens': ['x', 'y']}, " \
     "'<far>': {'ids': [10]}, '<odd>': {'ids': ['1']}}}"
 

@@ -4,8 +4,9 @@
 #include "suite.h"
 #include "text_cases.h"
 
-#define SPLIT(pattern, behavior) "{'type': 'Split', 'pattern': " pattern ", 'behavior': '" behavior "', 'invert': false}"
-#define METASPACE(scheme, split) \
+#define SPLIT(pattern, behavior)                                                                                       \
+    "{'type': 'Split', 'pattern': " pattern ", 'behavior': '" behavior "', 'invert': false}"
+#define METASPACE(scheme, split)                                                                                       \
     "{'type': 'Metaspace', 'replacement': '\u2581', 'prepend_scheme': '" scheme "', 'split': " split "}"
 
 /* Pieces are joined with |. */
@@ -98,7 +99,8 @@ static const struct {
     {"{'type': 'Split', 'pattern': {'String': 'a'}}", "pre_tokenizer.behavior is missing"},
     {SPLIT("{'String': 'a'}", "Sideways"), "the behavior \"Sideways\" is not known"},
     {SPLIT("{'Regex': '(?'}", "Removed"), "pre_tokenizer.pattern: regular expression"},
-    {"{'type': 'Split', 'pattern': {'String': 'a'}, 'behavior': 'Removed', 'inverted': true}", "did you mean \"invert\"?"},
+    {"{'type': 'Split', 'pattern': {'String': 'a'}, 'behavior': 'Removed', 'inverted': true}",
+     "did you mean \"invert\"?"},
     {"{'type': 'ByteLevel'}", "add_prefix_space is missing"},
     {"{'type': 'Digits', 'individual_digits': 1}", "must be true or false"},
     {"{'type': 'Metaspace', 'replacement': 'ab'}", "replacement must be one character"},

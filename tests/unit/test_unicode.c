@@ -29,10 +29,8 @@ static const struct {
 
 START_TEST(test_normal_forms)
 {
-    const char *expected[] = {[CV_NFC] = forms[_i].nfc,
-                              [CV_NFD] = forms[_i].nfd,
-                              [CV_NFKC] = forms[_i].nfkc,
-                              [CV_NFKD] = forms[_i].nfkd};
+    const char *expected[] = {
+        [CV_NFC] = forms[_i].nfc, [CV_NFD] = forms[_i].nfd, [CV_NFKC] = forms[_i].nfkc, [CV_NFKD] = forms[_i].nfkd};
     for (cv_normal_form form = CV_NFC; form <= CV_NFKD; form++) {
         cv_buffer out = {0};
         cv_append_normal_form(&out, forms[_i].text, strlen(forms[_i].text), form);
@@ -66,10 +64,10 @@ static const struct {
     uint32_t code;
     bool white_space, word;
 } characters[] = {
-    {'a', false, true},     {'_', false, true},     {'-', false, false},    {' ', true, false},
-    {0x0b, true, false},    {0x1c, false, false},   {0x85, true, false},    {0xa0, true, false},
-    {0x180e, false, false}, {0x200b, false, false}, {0x200d, false, true},  {0x3000, true, false},
-    {0x0301, false, true},  {0x0660, false, true},  {0xb2, false, false},   {0x2160, false, true},
+    {'a', false, true},     {'_', false, true},     {'-', false, false},     {' ', true, false},
+    {0x0b, true, false},    {0x1c, false, false},   {0x85, true, false},     {0xa0, true, false},
+    {0x180e, false, false}, {0x200b, false, false}, {0x200d, false, true},   {0x3000, true, false},
+    {0x0301, false, true},  {0x0660, false, true},  {0xb2, false, false},    {0x2160, false, true},
     {0x24b6, false, true},  {0x4e00, false, true},  {0x1f600, false, false}, {0x1e030, false, true},
 };
 

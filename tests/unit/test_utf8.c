@@ -14,14 +14,16 @@ static const struct {
     {"", 0, 0, ""},
     {"plain", 5, 5, "plain"},
     {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9, 9, "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"},
-    {"a\x80z", 3, 1, "a\xef\xbf\xbdz"},                                   /* a continuation alone */
-    {"\xc3", 1, 0, "\xef\xbf\xbd"},                                       /* cut off */
-    {"\xe2\x82", 2, 0, "\xef\xbf\xbd"},                                   /* one part, so one mark */
+    {"a\x80z", 3, 1, "a\xef\xbf\xbdz"}, /* a continuation alone */
+    {"\xc3", 1, 0, "\xef\xbf\xbd"},     /* cut off */
+    {"\xe2\x82", 2, 0, "\xef\xbf\xbd"}, /* one part, so one mark */
     {"\xf0\x9f\x98", 3, 0, "\xef\xbf\xbd"},
-    {"\xf0\x9f\x98\x61", 4, 0, "\xef\xbf\xbd" "a"},
-    {"\xc0\x80", 2, 0, "\xef\xbf\xbd\xef\xbf\xbd"},                       /* overlong */
+    {"\xf0\x9f\x98\x61", 4, 0,
+     "\xef\xbf\xbd"
+     "a"},
+    {"\xc0\x80", 2, 0, "\xef\xbf\xbd\xef\xbf\xbd"}, /* overlong */
     {"\xe0\x80\x80", 3, 0, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
-    {"\xed\xa0\x80", 3, 0, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},       /* a surrogate */
+    {"\xed\xa0\x80", 3, 0, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},                 /* a surrogate */
     {"\xf4\x90\x80\x80", 4, 0, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}, /* past U+10FFFF */
     {"\xff\xfe", 2, 0, "\xef\xbf\xbd\xef\xbf\xbd"},
     {"\xf4\x8f\xbf\xbf", 4, 4, "\xf4\x8f\xbf\xbf"},
@@ -50,8 +52,8 @@ START_TEST(test_every_character_survives)
         char bytes[4];
         uint32_t again;
         size_t length = cv_utf8_encode(code, bytes);
-        if (cv_utf8_valid_prefix(bytes, length) != length || cv_utf8_decode(bytes, &again) != length ||
-            again != code || cv_utf8_last(bytes, length) != length)
+        if (cv_utf8_valid_prefix(bytes, length) != length || cv_utf8_decode(bytes, &again) != length || again != code ||
+            cv_utf8_last(bytes, length) != length)
             ck_abort_msg("U+%04X", (unsigned)code);
     }
 }
