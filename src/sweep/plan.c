@@ -16,7 +16,7 @@
 /* A unit wants at least SMALLEST operations (a tenth of a second and up on a few cores), or, in a
  * large job, the job's SHARE. MINIMUM_MEMORY and WEIGHT_PART are the automatic budget: a rank's
  * states take no more than a part of what the model's weights take, which ranks share. */
-static const double SLACK = 1.03;
+static const double SLACK = 1.05;
 static const uint64_t SMALLEST = 20000000000u, SHARE = 256;
 static const uint64_t MINIMUM_MEMORY = (uint64_t)64 << 20, WEIGHT_PART = 8;
 
