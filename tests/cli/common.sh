@@ -82,7 +82,7 @@ END
 }
 
 # How the tests start ranks: more than there are cores, not pinned.
-mpirun() { "$MPIEXEC" "$@"; }
+mpirun() { command "$MPIEXEC" "$@"; }
 
 model model gqa
 job job.json

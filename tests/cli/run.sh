@@ -59,6 +59,25 @@ for ranks in 1 2 3 4; do
     equal 'one table a model and ablation, from rank 0 alone' 8 "$(grep -c ': top ' out)"
 done
 
+# ---- a model cut into many units ----
+
+# The least memory that is enough makes the most units.
+for gib in 1e-4 6e-5 4e-5 3e-5 2e-5 1e-5; do
+    job tight.json "\"engine\": {\"memory_gib\": $gib}"
+    run "$CARAVAN" plan tight.json
+    [ "$code" -eq 0 ] || break
+    cp tight.json many.json
+    units=$(awk '$1 == "all" { print $2 }' out)
+done
+expect "$units units are many" [ "$units" -ge 5 ]
+for ranks in 1 2 3 4; do
+    run mpirun -n "$ranks" "$CARAVAN" run many.json --output "many/$ranks"
+    equal "exit code of $ranks ranks with $units units" 0 "$code"
+    holds "$units units" "many/$ranks/status.json" "\"units_done\": $units,"
+    expect "$units units on $ranks ranks give the same bytes" \
+        cmp -s many/{1,"$ranks"}/m/uniform_attention/scores.h5
+done
+
 # ---- more ranks than units ----
 
 job job.json
