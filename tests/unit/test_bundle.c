@@ -1,0 +1,54 @@
+#include "engine/bundle.h"
+
+#include "suite.h"
+
+static const struct {
+    size_t states, rows;
+} sizes[] = {{0, 5}, {5, 0}, {1, 1}, {7, 1}, {1000, 3}, {10, 100}, {3, 384}, {3, 385}, {1, 5000}, {13, 192}};
+
+START_TEST(tiles_cover_all_rows_once_and_stay_small)
+{
+    cv_tiles tiles = cv_tiles_of(sizes[_i].states, sizes[_i].rows);
+    size_t next = 0;
+    for (size_t t = 0; t < tiles.count; t++) {
+        size_t begin, length;
+        cv_tile(&tiles, t, &begin, &length);
+        ck_assert_uint_eq(begin, next);
+        ck_assert_uint_gt(length, 0);
+        ck_assert_uint_le(length, CV_TILE_ROWS);
+        next = begin + length;
+    }
+    ck_assert_uint_eq(next, sizes[_i].states * sizes[_i].rows);
+}
+END_TEST
+
+/* A bundle of whole tiles is cut as the states before and after it are: so the size of bundles, which
+ * depends on the number of threads, leaves the cut as it is. */
+START_TEST(tiles_do_not_depend_on_how_states_are_bundled)
+{
+    size_t rows = sizes[_i].rows, states = sizes[_i].states;
+    cv_tiles all = cv_tiles_of(states, rows);
+    for (size_t bundle = all.states_each; bundle < states; bundle += all.states_each) {
+        cv_tiles first = cv_tiles_of(bundle, rows), rest = cv_tiles_of(states - bundle, rows);
+        ck_assert_uint_eq(first.count + rest.count, all.count);
+        for (size_t t = 0; t < all.count; t++) {
+            size_t begin, length, whole_begin, whole_length;
+            cv_tile(&all, t, &whole_begin, &whole_length);
+            if (t < first.count)
+                cv_tile(&first, t, &begin, &length);
+            else
+                cv_tile(&rest, t - first.count, &begin, &length);
+            ck_assert_uint_eq(length, whole_length);
+            ck_assert_uint_eq(begin + (t < first.count ? 0 : bundle * rows), whole_begin);
+        }
+    }
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("bundle");
+    tcase_add_loop_test(tests, tiles_cover_all_rows_once_and_stay_small, 0, ROWS(sizes));
+    tcase_add_loop_test(tests, tiles_do_not_depend_on_how_states_are_bundled, 0, ROWS(sizes));
+    return run_suite(tests);
+}
