@@ -75,8 +75,9 @@ void cv_blas_ensure_core(char **argv)
 {
     if (getenv("OPENBLAS_CORETYPE")) return;
     const char *core = better_core();
-    if (!core || setenv("OPENBLAS_CORETYPE", core, 1) != 0) return;
-    execv("/proc/self/exe", argv);
+    char path[PATH_MAX] = {0}; /* of the file itself, so that ps goes on to show the program's name */
+    if (!core || readlink("/proc/self/exe", path, sizeof path - 1) <= 0) return;
+    if (setenv("OPENBLAS_CORETYPE", core, 1) == 0) execv(path, argv);
     cv_warn("OpenBLAS fell back to its %s kernels; set OPENBLAS_CORETYPE=%s", openblas_get_corename(), core);
 }
 

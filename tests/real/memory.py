@@ -28,7 +28,7 @@ def children(pid):
 def proportional_set(pid):
     """Bytes; 0 for a process that has ended or is not a rank."""
     try:
-        if Path(f"/proc/{pid}/comm").read_text().strip() not in ("caravan", "exe"):
+        if Path(f"/proc/{pid}/comm").read_text().strip() != "caravan":
             return 0
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
