@@ -135,3 +135,9 @@ bool cv_engine_check_stream(const cv_engine *engine, size_t layer, const float *
     return cv_bad_input(err, "%s: the residual stream overflows single precision in layer %zu; the model cannot be run",
                         engine->model->path, layer);
 }
+
+bool cv_engine_nothing_changed(const cv_engine *engine, size_t layer, size_t head, cv_ablation_kind kind, cv_error *err)
+{
+    return cv_bad_input(err, "%s: ablating L%zuH%zu by %s changes nothing: the head does already what it would do",
+                        engine->model->path, layer, head, cv_ablation_kind_name(kind));
+}

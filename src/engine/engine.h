@@ -60,4 +60,8 @@ void cv_engine_count(cv_engine *engine, size_t m, size_t n, size_t k);
  * single precision overflowed. */
 bool cv_engine_check_stream(const cv_engine *engine, size_t layer, const float *x, size_t count, cv_error *err);
 
+/* Bad input: a switch that changed nothing. False. */
+bool cv_engine_nothing_changed(const cv_engine *engine, size_t layer, size_t head, cv_ablation_kind kind,
+                               cv_error *err);
+
 #endif

@@ -211,9 +211,7 @@ static bool ablate_layer(pass *p, size_t layer, const cv_ablated_head *heads, si
         }
         if (changed) continue;
         free(z);
-        return cv_bad_input(err, "%s: ablating L%dH%d by %s changes nothing: this head does already what it would do",
-                            p->engine->model->path, heads[a].layer, heads[a].head,
-                            cv_ablation_kind_name(ablation->kind));
+        return cv_engine_nothing_changed(p->engine, layer, (size_t)heads[a].head, ablation->kind, err);
     }
     if (!z) return true;
     memcpy(p->z, z, p->n * s->H * s->D * sizeof *z);

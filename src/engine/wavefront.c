@@ -123,12 +123,6 @@ static void pass_live(wave *w, const cv_layer_context *c, bool last)
     }
 }
 
-static bool nothing_changed(const wave *w, size_t layer, size_t head, cv_error *err)
-{
-    return cv_bad_input(err, "%s: ablating L%zuH%zu by %s changes nothing: this head does already what it would do",
-                        w->engine->model->path, layer, head, cv_ablation_kind_name(w->range->ablation.kind));
-}
-
 /* This layer's states are born from the clean one. */
 static bool give_birth(wave *w, const cv_layer_context *c, size_t layer, bool last, cv_error *err)
 {
@@ -146,7 +140,8 @@ static bool give_birth(wave *w, const cv_layer_context *c, size_t layer, bool la
     cv_engine_count(w->engine, heads * queries, s->d, width);
     w->engine->work.operations += cv_birth_operations(&birth, heads * w->size.span);
     cv_birth_free(&birth);
-    if (unchanged != SIZE_MAX) return nothing_changed(w, layer, unchanged, err);
+    if (unchanged != SIZE_MAX)
+        return cv_engine_nothing_changed(w->engine, layer, unchanged, w->range->ablation.kind, err);
     cv_mlp(c, heads, queries, x);
     if (last) deliver(w, w->live, heads, w->bundle_ends);
     w->live += heads;

@@ -8,6 +8,7 @@
 #include "sweep/plan.h"
 
 #include "base/memory.h"
+#include "sweep/block.h"
 
 #include <caravan/score.h>
 
@@ -66,21 +67,14 @@ static void price_unit(const cv_inputs *inputs, cv_unit *unit)
         unit->memory_bytes = 0;
         return;
     }
-    const int32_t **ids = cv_alloc(count, sizeof *ids);
-    size_t *lengths = cv_alloc(count, sizeof *lengths);
-    for (size_t p = 0; p < count; p++) {
-        ids[p] = tokens[(size_t)unit->prompt_begin + p].ids;
-        lengths[p] = tokens[(size_t)unit->prompt_begin + p].count;
-    }
-    cv_prompt_block block = {count, ids, lengths};
+    cv_prompt_block block = cv_block_open(tokens + unit->prompt_begin, count);
     cv_head_range range = {inputs->job.ablations[unit->ablation], unit->layer_begin, unit->layer_end, unit->head_begin,
                            unit->head_end};
     cv_wavefront_cost wavefront = cv_wavefront_estimate(model, &block, &range);
     cv_wavefront_cost ships = cv_ships_estimate(model, count, unit_states(unit));
     unit->operations = wavefront.work.operations + ships.work.operations;
     unit->memory_bytes = wavefront.memory_bytes + ships.memory_bytes;
-    free(ids);
-    free(lengths);
+    cv_block_close(&block);
 }
 
 static int lesser(int a, int b)

@@ -1,6 +1,7 @@
 #include "sweep/worker.h"
 
 #include "base/memory.h"
+#include "sweep/block.h"
 
 #include <caravan/score.h>
 
@@ -72,37 +73,18 @@ static bool run_plain(cv_engine *engine, const cv_prompt_block *block, const cv_
     return ok;
 }
 
-/* The unit's prompts, as pointers into the inputs. */
-static cv_prompt_block open_block(const cv_inputs *inputs, const cv_unit *unit)
-{
-    size_t count = (size_t)(unit->prompt_end - unit->prompt_begin);
-    const cv_tokens *tokens = inputs->tokens[unit->model][unit->set] + unit->prompt_begin;
-    const int32_t **ids = cv_alloc(count, sizeof *ids);
-    size_t *lengths = cv_alloc(count, sizeof *lengths);
-    for (size_t p = 0; p < count; p++) {
-        ids[p] = tokens[p].ids;
-        lengths[p] = tokens[p].count;
-    }
-    return (cv_prompt_block){count, ids, lengths};
-}
-
-static void close_block(cv_prompt_block *block)
-{
-    free((void *)block->ids);
-    free((void *)block->count);
-}
-
 bool cv_worker_run(cv_worker *worker, const cv_unit *unit, double *scores, cv_work *work, cv_error *err)
 {
     const cv_inputs *inputs = worker->inputs;
     cv_engine *engine = engine_of(worker, unit->model);
     cv_work before = cv_engine_work(engine);
-    cv_prompt_block block = open_block(inputs, unit);
+    cv_prompt_block block = cv_block_open(inputs->tokens[unit->model][unit->set] + unit->prompt_begin,
+                                          (size_t)(unit->prompt_end - unit->prompt_begin));
     cv_head_range range = {inputs->job.ablations[unit->ablation], unit->layer_begin, unit->layer_end, unit->head_begin,
                            unit->head_end};
     bool plain = inputs->job.engine == CV_ENGINE_PLAIN;
     bool ok = (plain ? run_plain : run_wavefront)(engine, &block, &range, scores, err);
-    close_block(&block);
+    cv_block_close(&block);
     cv_work after = cv_engine_work(engine);
     *work = (cv_work){after.operations - before.operations, after.weight_bytes - before.weight_bytes};
     return ok;
@@ -122,13 +104,13 @@ bool cv_worker_check_model(cv_worker *worker, int model, cv_error *err)
     cv_engine *engine = engine_of(worker, model);
     size_t d = (size_t)cv_engine_model(engine)->config.hidden_size;
     const cv_tokens *prompt = shortest(worker->inputs, model);
-    const int32_t *ids = prompt->ids;
-    cv_prompt_block block = {1, &ids, &prompt->count};
+    cv_prompt_block block = cv_block_open(prompt, 1);
     cv_head_range no_heads = {.ablation = worker->inputs->job.ablations[0]};
     float *clean = cv_alloc_floats(d), unused;
     double none;
     bool ok = cv_wavefront(engine, &block, &no_heads, clean, &unused, err) &&
               cv_ships(engine, 1, 0, clean, &unused, &none, err);
+    cv_block_close(&block);
     free(clean);
     return ok;
 }
