@@ -12,17 +12,15 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import tokenizers
 import transformers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer
 
 from text_chats import PROMPTS, SYSTEMS, TEMPLATES, TOKENS, conversation, render
+from text_ids import reference, spell
 from text_strings import strings
 
 FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "text"
-# Digits in which ids are written, the lowest first: no quote and no backslash, so that JSON escapes none.
-DIGITS = [chr(code) for code in range(35, 127) if chr(code) != "\\"]
 LLAMA_3 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
     r"|\s+(?!\S)|\s+"
@@ -131,23 +129,6 @@ def words():
 TINY = {"tiny-bytes": byte_level, "tiny-blocks": blocks, "tiny-prepended": prepended, "tiny-words": words}
 
 
-def spell(ids, width):
-    word = ""
-    for value in ids:
-        for _ in range(width):
-            word += DIGITS[value % len(DIGITS)]
-            value //= len(DIGITS)
-    return word
-
-
-def specials(tokenizer):
-    """The ids that are added before and behind those of every text."""
-    plain = tokenizer.encode("a b", add_special_tokens=False).ids
-    whole = tokenizer.encode("a b", add_special_tokens=True).ids
-    start = next(i for i in range(len(whole)) if whole[i : i + len(plain)] == plain)
-    return whole[:start], whole[start + len(plain) :]
-
-
 def chats(folder, width):
     """Ids of conversations, where the model has a chat template and does not refuse them."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -161,27 +142,6 @@ def chats(folder, width):
             )
             found.append({"system": system, "prompt": prompt, "ids": spell(ids, width)})
     return found
-
-
-def reference(folder):
-    """Ids of every string; what they decode to where that is not the string ("decoded"), and where it is
-    something else again without special tokens ("skipped"), by the string's number."""
-    tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
-    width = 2 if tokenizer.get_vocab_size() < len(DIGITS) ** 2 else 3
-    before, after = specials(tokenizer)
-    made = {"tokenizers": tokenizers.__version__, "width": width, "before": before, "after": after, "ids": [],
-            "decoded": {}, "skipped": {}, "chats": chats(folder, width)}
-    for i, string in enumerate(strings()):
-        ids = tokenizer.encode(string, add_special_tokens=False).ids
-        assert tokenizer.encode(string, add_special_tokens=True).ids == before + ids + after
-        decoded = tokenizer.decode(ids, skip_special_tokens=False)
-        skipped = tokenizer.decode(ids, skip_special_tokens=True)
-        made["ids"].append(spell(ids, width))
-        if decoded != string:
-            made["decoded"][str(i)] = decoded
-        if skipped != decoded:
-            made["skipped"][str(i)] = skipped
-    return made
 
 
 def rendered_templates():
@@ -201,7 +161,8 @@ def main(arguments):
             arguments.append(f"{name}={FOLDER / name}")
     for argument in arguments:
         name, folder = argument.split("=", 1)
-        write_json(f"ids/{name}.json", reference(folder))
+        made = reference(folder, strings())
+        write_json(f"ids/{name}.json", {**made, "chats": chats(folder, made["width"])})
 
 
 if __name__ == "__main__":

@@ -1,170 +1,17 @@
-/* Ids and decoded texts against Hugging Face's tokenizers, on the strings of the fixtures. Tokenizers
- * that may not be part of the repository are looked for in other folders. */
+/* Ids and decoded texts against Hugging Face's tokenizers, for the tiny tokenizers of the fixtures (real
+ * ones: test_real_tokenizers.c); and files that are refused. */
 #include "text/tokenizer.h"
 
-#include "base/file.h"
 #include "scratch.h"
 #include "suite.h"
-#include "text_cases.h"
+#include "text_reference.h"
 
-/* Tokenizers, and where they lie. */
-static const struct {
-    const char *name;
-    enum { FIXTURE, SHARED, SMOLLM2 } place;
-} known[] = {
-    {"tiny-bytes", FIXTURE}, {"tiny-blocks", FIXTURE}, {"tiny-prepended", FIXTURE},
-    {"tiny-words", FIXTURE}, {"smollm2", SMOLLM2},     {"mistral-7b", SHARED},
-    {"llama-3", SHARED},     {"qwen3", SHARED},        {"gemma-3", SHARED},
-};
-
-/* The folder of a tokenizer, NULL (after a word on stdout) where it is not here. Free with free(). */
-static char *folder_of(int i)
-{
-    char path[1024];
-    const char *shared = getenv("CARAVAN_SHARED"), *smollm2 = getenv("CARAVAN_SMOLLM2");
-    if (known[i].place == FIXTURE) return text_fixture_path(known[i].name);
-    if (known[i].place == SMOLLM2)
-        snprintf(path, sizeof path, "%s", smollm2 ? smollm2 : "");
-    else if (shared)
-        snprintf(path, sizeof path, "%s/tokenizers/%s", shared, known[i].name);
-    else
-        snprintf(path, sizeof path, "%s/../shared/tokenizers/%s", CARAVAN_SOURCE_DIR, known[i].name);
-    char *file = cv_path_join(path, "tokenizer.json");
-    bool here = *path && cv_file_exists(file);
-    free(file);
-    if (here) return cv_strdup(path);
-    printf("skipped: the tokenizer of %s is not here (%s)\n", known[i].name,
-           known[i].place == SMOLLM2 ? "CARAVAN_SMOLLM2 names no folder with it" : path);
-    fflush(stdout);
-    return NULL;
-}
-
-/* The ids that text_fixtures.py packed into digits. */
-static void unpack(const char *digits, int width, cv_tokens *out)
-{
-    for (; *digits; digits += width) {
-        int32_t id = 0;
-        for (int d = width - 1; d >= 0; d--) id = id * 91 + (digits[d] - '#' - (digits[d] > '\\'));
-        cv_reserve(&out->ids, &out->capacity, out->count + 1, sizeof *out->ids);
-        out->ids[out->count++] = id;
-    }
-}
-
-static void append_list(const json_t *list, cv_tokens *out)
-{
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        cv_reserve(&out->ids, &out->capacity, out->count + 1, sizeof *out->ids);
-        out->ids[out->count++] = (int32_t)json_integer_value(json_array_get(list, i));
-    }
-}
-
-static void same_ids(const cv_tokens *found, const cv_tokens *expected, size_t string, const char *what)
-{
-    for (size_t i = 0; i < found->count && i < expected->count; i++)
-        if (found->ids[i] != expected->ids[i])
-            ck_abort_msg("string %zu, %s: id %zu is %d, not %d", string, what, i, (int)found->ids[i],
-                         (int)expected->ids[i]);
-    ck_assert_msg(found->count == expected->count, "string %zu, %s: %zu ids, not %zu", string, what, found->count,
-                  expected->count);
-}
-
-static void check_encoding(const cv_tokenizer *t, const json_t *text, const json_t *fixture, size_t string,
-                           const cv_tokens *body)
-{
-    cv_error err;
-    cv_tokens found = {0}, around = {0};
-    ck_assert(cv_tokenizer_encode(t, json_string_value(text), json_string_length(text), false, &found, &err));
-    same_ids(&found, body, string, "without special tokens");
-    append_list(json_object_get(fixture, "before"), &around);
-    for (size_t i = 0; i < body->count; i++) {
-        cv_reserve(&around.ids, &around.capacity, around.count + 1, sizeof *around.ids);
-        around.ids[around.count++] = body->ids[i];
-    }
-    append_list(json_object_get(fixture, "after"), &around);
-    found.count = 0;
-    ck_assert(cv_tokenizer_encode(t, json_string_value(text), json_string_length(text), true, &found, &err));
-    same_ids(&found, &around, string, "with special tokens");
-    cv_tokens_free(&found);
-    cv_tokens_free(&around);
-}
-
-static void check_decoding(const cv_tokenizer *t, const json_t *expected, bool skip, size_t string,
-                           const cv_tokens *ids)
-{
-    size_t length;
-    char *text = cv_tokenizer_decode(t, ids->ids, ids->count, skip, &length);
-    bool same = length == json_string_length(expected) && memcmp(text, json_string_value(expected), length) == 0;
-    ck_assert_msg(same, "string %zu decodes to \"%s\", not \"%s\"", string, text, json_string_value(expected));
-    free(text);
-}
-
-/* fixture[key] holds the texts that differ from the usual one, by the string's index. */
-static const json_t *or_other(const json_t *fixture, const char *key, size_t string, const json_t *usual)
-{
-    char index[24];
-    snprintf(index, sizeof index, "%zu", string);
-    const json_t *other = json_object_get(json_object_get(fixture, key), index);
-    return other ? other : usual;
-}
+static const char *const tiny[] = {"tiny-bytes", "tiny-blocks", "tiny-prepended", "tiny-words"};
 
 START_TEST(test_same_as_hugging_face)
 {
-    cv_error err;
-    char *folder = folder_of(_i), name[64];
-    if (!folder) return;
-    snprintf(name, sizeof name, "ids/%s.json", known[_i].name);
-    json_t *fixture = text_fixture(name), *strings = text_fixture("strings.json");
-    const json_t *texts = json_object_get(strings, "strings"), *ids = json_object_get(fixture, "ids");
-    int width = (int)json_integer_value(json_object_get(fixture, "width"));
-    cv_tokenizer *t = cv_tokenizer_open(folder, &err);
-    ck_assert_msg(t != NULL, "%s", err.text);
-    ck_assert_uint_ge(json_array_size(texts), 500);
-    ck_assert_uint_eq(json_array_size(texts), json_array_size(ids));
-    for (size_t i = 0; i < json_array_size(texts); i++) {
-        const json_t *text = json_array_get(texts, i), *whole = or_other(fixture, "decoded", i, text);
-        cv_tokens body = {0};
-        unpack(json_string_value(json_array_get(ids, i)), width, &body);
-        check_encoding(t, text, fixture, i, &body);
-        check_decoding(t, whole, false, i, &body);
-        check_decoding(t, or_other(fixture, "skipped", i, whole), true, i, &body);
-        cv_tokens_free(&body);
-    }
-    printf("%s: %zu strings, encoded and decoded in two ways each\n", known[_i].name, json_array_size(texts));
-    fflush(stdout);
-    cv_tokenizer_close(t);
-    json_decref(fixture);
-    json_decref(strings);
-    free(folder);
-}
-END_TEST
-
-START_TEST(test_same_chats)
-{
-    cv_error err;
-    char *folder = folder_of(_i), name[64];
-    if (!folder) return;
-    snprintf(name, sizeof name, "ids/%s.json", known[_i].name);
-    json_t *fixture = text_fixture(name);
-    const json_t *chats = json_object_get(fixture, "chats");
-    int width = (int)json_integer_value(json_object_get(fixture, "width"));
-    cv_tokenizer *t = cv_tokenizer_open(folder, &err);
-    ck_assert_msg(t != NULL, "%s", err.text);
-    for (size_t i = 0; i < json_array_size(chats); i++) {
-        const json_t *chat = json_array_get(chats, i);
-        cv_format format = {CV_FORMAT_CHAT, json_string_value(json_object_get(chat, "system")), NULL};
-        cv_tokens found = {0}, expected = {0};
-        unpack(json_string_value(json_object_get(chat, "ids")), width, &expected);
-        ck_assert_msg(cv_format_prompt(t, &format, json_string_value(json_object_get(chat, "prompt")), &found, NULL,
-                                       &err),
-                      "%s", err.text);
-        same_ids(&found, &expected, i, "chat");
-        cv_tokens_free(&found);
-        cv_tokens_free(&expected);
-    }
-    printf("%s: %zu chats\n", known[_i].name, json_array_size(chats));
-    fflush(stdout);
-    cv_tokenizer_close(t);
-    json_decref(fixture);
+    char *folder = text_fixture_path(tiny[_i]);
+    check_fixture(folder, tiny[_i]);
     free(folder);
 }
 END_TEST
@@ -261,8 +108,7 @@ int main(void)
 {
     TCase *tests = tcase_create("tokenizer");
     tcase_add_checked_fixture(tests, scratch_make, scratch_remove);
-    tcase_add_loop_test(tests, test_same_as_hugging_face, 0, ROWS(known));
-    tcase_add_loop_test(tests, test_same_chats, 4, ROWS(known));
+    tcase_add_loop_test(tests, test_same_as_hugging_face, 0, ROWS(tiny));
     tcase_add_test(tests, test_tokens);
     tcase_add_test(tests, test_bad_text);
     tcase_add_loop_test(tests, test_hostile, 0, ROWS(hostile));
