@@ -110,6 +110,16 @@ run "$CARAVAN" run job.json
 equal 'a second run' 0 "$code"
 holds 'renews the manifest' results/manifest.json '"versions"'
 
+# ---- a bar on a terminal ----
+
+if command -v script >/dev/null; then
+    script -qec "'$CARAVAN' run job.json >table" /dev/null >terminal </dev/null
+    expect 'a bar' grep -qF '[..............................]   0 %  0 of 1 units  time left: unknown' terminal
+    expect 'stdout stays clean' grep -q '^results: ' table
+else
+    echo 'skipped: the progress bar, as there is no "script" to make a terminal'
+fi
+
 # ---- results that nobody can read ----
 
 if [ -w /dev/full ]; then
