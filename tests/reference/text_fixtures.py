@@ -17,7 +17,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from transformers import AutoTokenizer
 
 from text_chats import PROMPTS, SYSTEMS, TEMPLATES, TOKENS, conversation, render
-from text_ids import reference, spell
+from text_ids import open_tokenizer, reference, spell
 from text_strings import strings
 
 FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "text"
@@ -161,7 +161,7 @@ def main(arguments):
             arguments.append(f"{name}={FOLDER / name}")
     for argument in arguments:
         name, folder = argument.split("=", 1)
-        made = reference(folder, strings())
+        made = reference(open_tokenizer(folder), strings())
         write_json(f"ids/{name}.json", {**made, "chats": chats(folder, made["width"])})
 
 

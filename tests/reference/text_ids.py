@@ -26,10 +26,13 @@ def specials(tokenizer):
     return whole[:start], whole[start + len(plain) :]
 
 
-def reference(folder, strings):
+def open_tokenizer(folder):
+    return Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+
+
+def reference(tokenizer, strings):
     """Ids of every string; what they decode to where that is not the string ("decoded"), and where it is
     something else again without special tokens ("skipped"), by the string's number."""
-    tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
     width = 2 if tokenizer.get_vocab_size() < len(DIGITS) ** 2 else 3
     before, after = specials(tokenizer)
     made = {"tokenizers": tokenizers.__version__, "width": width, "before": before, "after": after, "ids": [],
