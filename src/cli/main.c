@@ -93,6 +93,6 @@ int main(int argc, char **argv)
     cv_blas_ensure_core(argv); /* may start the program anew, so before anything else */
     cv_error err = {CV_OK, ""};
     if (run_program(argc, argv, &err)) return CV_OK;
-    if (err.text[0]) fprintf(stderr, "caravan: %s\n", err.text); /* under MPI only rank 0 has the text */
+    cv_error_tell(&err);
     return (int)err.status;
 }

@@ -91,6 +91,12 @@ bool cv_option_real(const char *name, const char *text, double *out, cv_error *e
     return true;
 }
 
+void cv_error_tell(cv_error *err)
+{
+    if (err->text[0]) fprintf(stderr, "caravan: %s\n", err->text);
+    err->text[0] = 0;
+}
+
 bool cv_stdout_check(cv_error *err)
 {
     if (fflush(stdout) == 0 && !ferror(stdout)) return true;

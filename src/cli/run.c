@@ -101,6 +101,7 @@ static bool share(session *s, cv_error *err)
     cv_cluster_broadcast(s->cluster, &inputs);
     cv_cluster_broadcast(s->cluster, &plan);
     bool ok = is_first(s) || unpack(s, &inputs, &plan, err);
+    if (!ok) cv_error_prefix(err, "rank %d on %s", cv_cluster_rank(s->cluster), cv_placement_here().host);
     cv_buffer_free(&inputs);
     cv_buffer_free(&plan);
     return cv_cluster_agree(s->cluster, ok, err);
@@ -311,8 +312,11 @@ static bool run(int argc, char **argv, cv_error *err)
     bool ok = cv_options_read("run", argc, argv, known, arguments, err) &&
               cv_launch_check(&environment, cv_cluster_size(s.cluster), err);
     ok = cv_cluster_agree(s.cluster, ok, err) && run_session(&s, path, &options, err);
-    if (!ok && is_first(&s)) give_up(&s, err);
-    if (!is_first(&s)) err->text[0] = 0; /* rank 0 speaks for all */
+    if (!ok && is_first(&s)) {
+        give_up(&s, err);
+        cv_error_tell(err); /* now: the first rank that ends with a status makes mpirun kill the others */
+    }
+    err->text[0] = 0; /* rank 0 speaks for all */
     close_session(&s);
     return ok;
 }

@@ -52,6 +52,9 @@ bool cv_option_real(const char *name, const char *text, double *out, cv_error *e
 /* A token's spelling on stdout, on one line whatever it holds; nothing for NULL. */
 void cv_spelling_print(const char *token);
 
+/* Prints the error's line and empties it: main does, unless the verb had to do so before. */
+void cv_error_tell(cv_error *err);
+
 /* An error, once all of stdout is written, if some of it was not. */
 bool cv_stdout_check(cv_error *err);
 

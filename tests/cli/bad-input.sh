@@ -176,4 +176,22 @@ ranks_refuse 'ranks, usage' 'unknown option --colour' job.json --colour
 poison model.layers.1.mlp.down_proj.weight '\x00\x00\xc0\x7f'
 ranks_refuse 'ranks, NaN' 'model.layers.1.' job.json
 
+# Rank 1 looks at the second model.
+model good gqa
+cat >two.json <<'END'
+{"models": [{"name": "good", "path": "good"}, {"name": "m", "path": "model"}],
+ "prompts": {"harmful": {"file": "harmful.csv"}}, "output": "results"}
+END
+ranks_refuse 'ranks, NaN found by the second' 'model.layers.1.' two.json
+
+# A rank whose node lacks the files: here, one in another folder.
+mkdir elsewhere
+model model gqa
+run mpirun -n 1 "$CARAVAN" run job.json : -n 1 -wdir "$scratch/elsewhere" "$CARAVAN" run job.json
+equal 'files on one node only: exit code' 2 "$code"
+equal 'files on one node only: lines of caravan' 1 "$(grep -c '^caravan: ' err)"
+holds 'files on one node only: message' err 'caravan: rank 1 on '
+holds 'files on one node only: message' err 'model/config.json'
+expect 'files on one node only: leaves no results' [ ! -e results ]
+
 finish
