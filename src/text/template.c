@@ -69,8 +69,9 @@ static bool statement_if(cv_renderer *r)
         r->live = live && !done;
         bool fine = cv_renderer_expression(r, &condition) && close_tag(r);
         r->live = live;
+        if (!fine) return false;
         bool holds = !done && cv_value_is_true(condition);
-        if (!fine || !block_if_live(r, holds, stops)) return false;
+        if (!block_if_live(r, holds, stops)) return false;
         done = done || holds;
         if (!at_tag(r, "elif")) break;
         r->at += 2;
