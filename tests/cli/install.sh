@@ -10,16 +10,18 @@ fail() { echo "install: $*" >&2; exit 1; }
 
 cmake --install "$CARAVAN_BINARY_DIR" --prefix "$prefix" >"$work/install.log"
 
+PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name caravan.pc)")
+export PKG_CONFIG_PATH
 version=$("$prefix/bin/caravan" --version)
 case "$version" in
-*" 0."* | *" 1."*) ;;
+"caravan $(pkg-config --modversion caravan) "*) ;;
 *) fail "the installed program's --version prints \"$version\"" ;;
 esac
 
 # Each public header must stand alone.
 count=0
 for header in "$prefix"/include/caravan/*.h; do
-    echo "#include <caravan/$(basename "$header")>" |
+    printf '#include <caravan/%s>\nint main(void);\n' "$(basename "$header")" |
         cc -std=c17 -pedantic -Wall -Wextra -Werror -I"$prefix/include" -fsyntax-only -xc -
     count=$((count + 1))
 done
@@ -70,8 +72,6 @@ cmake -S "$work/consumer" -B "$work/build" -DCMAKE_PREFIX_PATH="$prefix" >"$work
 cmake --build "$work/build" >"$work/make.log" || { cat "$work/make.log"; fail "linking to Caravan::caravan"; }
 expect_message "$work/build/consumer"
 
-pc=$(dirname "$(find "$prefix" -name caravan.pc)")
-export PKG_CONFIG_PATH="$pc"
 # shellcheck disable=SC2046 # the flags are words
 cc -std=c17 $(pkg-config --cflags caravan) -o "$work/by-pkg-config" "$work/consumer/consumer.c" \
     $(pkg-config --libs caravan)
