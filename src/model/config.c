@@ -11,9 +11,9 @@
  * bytes of all tensors together in 64 bits. */
 enum {
     LAYERS_MAX = 1 << 12,
-    HEADS_MAX = 1 << 14,
-    HEAD_DIM_MAX = 1 << 14,
-    WIDTH_MAX = 1 << 22,
+    HEADS_MAX = 1 << 12,
+    HEAD_DIM_MAX = 1 << 12,
+    WIDTH_MAX = 1 << 20,
     VOCABULARY_MAX = 1 << 26,
     POSITIONS_MAX = 1 << 30,
 };

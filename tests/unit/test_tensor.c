@@ -3,65 +3,113 @@
 #include "suite.h"
 
 #include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* The value of a half-precision number, from the definition of the format. */
-static double half_value(unsigned bits)
+enum { ALL = 1 << 16 };
+
+static uint32_t bits_of(float value)
 {
-    unsigned exponent = bits >> 10 & 31, fraction = bits & 1023;
-    double sign = bits >> 15 ? -1 : 1;
-    if (exponent == 31) return fraction ? NAN : sign * INFINITY;
-    if (exponent == 0) return sign * ldexp(fraction, -24);
-    return sign * ldexp(1024 + fraction, (int)exponent - 25);
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
 }
 
-static double bfloat_value(unsigned bits)
+/* What an IEEE binary16 number means, from its definition. NaN for NaN. */
+static double meaning_of_f16(unsigned half)
 {
-    unsigned exponent = bits >> 7 & 255, fraction = bits & 127;
-    double sign = bits >> 15 ? -1 : 1;
-    if (exponent == 255) return fraction ? NAN : sign * INFINITY;
-    if (exponent == 0) return sign * ldexp(fraction, -133);
-    return sign * ldexp(128 + fraction, (int)exponent - 134);
+    unsigned exponent = half >> 10 & 31, mantissa = half & 1023;
+    double magnitude = exponent == 31  ? (mantissa ? NAN : INFINITY)
+                       : exponent == 0 ? ldexp(mantissa, -24)
+                                       : ldexp(1024 + mantissa, (int)exponent - 25);
+    return half & 0x8000 ? -magnitude : magnitude;
 }
 
-static bool same(float value, double expected)
+/* All 65536 numbers, at an even and at an odd address. */
+static float *widen_all(cv_dtype dtype, size_t offset)
 {
+    unsigned char *bytes = malloc(2 * ALL + offset);
+    float *out = malloc(ALL * sizeof *out);
+    ck_assert(bytes && out);
+    for (unsigned i = 0; i < ALL; i++) {
+        uint16_t number = (uint16_t)i;
+        memcpy(bytes + offset + 2 * i, &number, 2);
+    }
+    cv_tensor tensor = {bytes + offset, dtype, ALL / 16, 16, "all"};
+    cv_tensor_widen(&tensor, 0, ALL / 16, out);
+    free(bytes);
+    return out;
+}
+
+static bool is_f16(float value, unsigned half)
+{
+    double expected = meaning_of_f16(half);
     if (isnan(expected)) return isnan(value);
-    return (double)value == expected && !signbit(value) == !signbit(expected);
+    return (double)value == expected && !!signbit(value) == half >> 15; /* -0 too */
 }
 
-/* All 65,536 values of each 16-bit type, at an even and at an odd address. */
-START_TEST(every_sixteen_bit_number_is_widened_exactly)
+START_TEST(every_f16_number_is_widened_exactly)
 {
-    static unsigned char bytes[2 * 65536 + 1];
-    static float out[65536];
-    for (size_t odd = 0; odd < 2; odd++) {
-        for (unsigned i = 0; i < 65536; i++) {
-            bytes[odd + 2 * i] = (unsigned char)(i & 0xff);
-            bytes[odd + 2 * i + 1] = (unsigned char)(i >> 8);
-        }
-        cv_tensor half = {bytes + odd, CV_F16, 256, 256, "half"}, bfloat = {bytes + odd, CV_BF16, 256, 256, "bfloat"};
-        cv_tensor_widen(&half, 0, 256, out);
-        for (unsigned i = 0; i < 65536; i++)
-            ck_assert_msg(same(out[i], half_value(i)), "half %#x: %g", i, (double)out[i]);
-        cv_tensor_widen(&bfloat, 0, 256, out);
-        for (unsigned i = 0; i < 65536; i++)
-            ck_assert_msg(same(out[i], bfloat_value(i)), "bfloat %#x: %g", i, (double)out[i]);
+    float *out = widen_all(CV_F16, (size_t)_i);
+    for (unsigned i = 0; i < ALL; i++)
+        if (!is_f16(out[i], i)) ck_abort_msg("%#x becomes %a", i, (double)out[i]);
+    free(out);
+}
+END_TEST
+
+START_TEST(every_bf16_number_is_widened_exactly)
+{
+    float *out = widen_all(CV_BF16, (size_t)_i);
+    for (unsigned i = 0; i < ALL; i++)
+        if (bits_of(out[i]) != i << 16) ck_abort_msg("%#x becomes %a", i, (double)out[i]);
+    free(out);
+}
+END_TEST
+
+/* Any bits, NaN with its payload too, at any alignment. */
+START_TEST(f32_is_copied_as_it_is)
+{
+    enum { COUNT = 12 };
+    static const uint32_t numbers[COUNT] = {0,          0x80000000, 1,          0x807fffff, 0x3f800000, 0x7f7fffff,
+                                            0x7f800000, 0xff800000, 0x7fc00001, 0x7f800001, 0xffffffff, 0x42280000};
+    unsigned char bytes[sizeof numbers + 3];
+    memcpy(bytes + _i, numbers, sizeof numbers);
+    cv_tensor tensor = {bytes + _i, CV_F32, 3, 4, "f32"};
+    uint32_t out[COUNT];
+    cv_tensor_widen(&tensor, 0, 3, (float *)(void *)out);
+    ck_assert_mem_eq(out, numbers, sizeof numbers);
+}
+END_TEST
+
+/* Widths around the length of a vector register, and only the rows that were asked for. */
+START_TEST(rows_are_widened_and_nothing_beside_them)
+{
+    enum { ROWS_STORED = 5, MOST = 67 };
+    uint16_t stored[ROWS_STORED * MOST];
+    for (size_t i = 0; i < ROWS_STORED * MOST; i++) stored[i] = (uint16_t)(0x3c00 + i); /* from 1 upwards */
+    for (int64_t columns = 1; columns <= MOST; columns++) {
+        float out[2 * MOST + 1];
+        cv_tensor tensor = {stored, CV_F16, ROWS_STORED, columns, "rows"};
+        out[2 * columns] = 42;
+        cv_tensor_widen(&tensor, 3, 2, out);
+        for (int64_t i = 0; i < 2 * columns; i++) ck_assert((double)out[i] == meaning_of_f16(stored[3 * columns + i]));
+        ck_assert(out[2 * columns] == 42);
     }
 }
 END_TEST
 
-START_TEST(rows_of_a_matrix_at_any_alignment)
+START_TEST(no_rows_are_widened_to_nothing)
 {
-    const float values[] = {1, 2, 3, 4, 5, 6};
-    unsigned char bytes[sizeof values + 3];
-    for (size_t shift = 0; shift < 4; shift++) {
-        memcpy(bytes + shift, values, sizeof values);
-        cv_tensor tensor = {bytes + shift, CV_F32, 3, 2, "w"};
-        float out[4];
-        cv_tensor_widen(&tensor, 1, 2, out);
-        ck_assert_mem_eq(out, values + 2, sizeof out);
+    const uint16_t stored[2] = {0x3c00, 0x3c00};
+    for (int dtype = CV_F32; dtype <= CV_BF16; dtype++) {
+        cv_tensor tensor = {stored, (cv_dtype)dtype, 1, 1, "none"};
+        cv_tensor_widen(&tensor, 1, 0, NULL);
+        cv_tensor_widen(&tensor, 0, 0, NULL);
     }
+    float out = 0;
+    cv_tensor_widen(&(cv_tensor){stored, CV_F16, 1, 1, "one"}, 0, 1, &out);
+    ck_assert(out == 1);
 }
 END_TEST
 
@@ -79,8 +127,11 @@ END_TEST
 int main(void)
 {
     TCase *tests = tcase_create("tensor");
-    tcase_add_test(tests, every_sixteen_bit_number_is_widened_exactly);
-    tcase_add_test(tests, rows_of_a_matrix_at_any_alignment);
+    tcase_add_loop_test(tests, every_f16_number_is_widened_exactly, 0, 2);
+    tcase_add_loop_test(tests, every_bf16_number_is_widened_exactly, 0, 2);
+    tcase_add_loop_test(tests, f32_is_copied_as_it_is, 0, 4);
+    tcase_add_test(tests, rows_are_widened_and_nothing_beside_them);
+    tcase_add_test(tests, no_rows_are_widened_to_nothing);
     tcase_add_test(tests, types_have_names_and_sizes);
     return run_suite(tests);
 }
