@@ -116,7 +116,7 @@ def main():
     parser.add_argument("--scores", type=Path, help="write Ships of every head and prompt here")
     parser.add_argument("--answers", action="store_true", help="print the answers after the table")
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     prompts = {name: read_prompts(options.folder / "prompts" / f"{name}.csv") for name in ("harmful", "harmless")}
 
     print(f"| model | top head | its Ships (nats) | refuses harmful ({len(prompts['harmful'])}) | ablated "

@@ -2,7 +2,7 @@
 
 Why it exists: a sweep is only worth showing on models that really refuse, and downloading chat models
 of a useful size would make the demo slow and its figures hard to check. These have 1.3 million
-parameters, train on two CPU cores in under an hour, and have the shape that matters: several layers,
+parameters, train on one CPU core in under an hour, and have the shape that matters: several layers,
 grouped-query attention, a chat template, and safety learned by fine-tuning a base model.
 
     base-1  pre-trained on the corpus of corpus.py      base-2  the same with other seeds (not kept)
@@ -43,9 +43,9 @@ SPLIT = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^
          r"|\s*[\r\n]+|\s+(?!\S)|\s+")
 VOCABULARY = 1024
 CONTEXT = 128                      # tokens of a pre-training row
-PRETRAIN = dict(steps=2200, batch=16, peak=3e-3)
-FINETUNE = dict(steps=700, batch=32, peak=1e-3)
-BASES = {"base-1": 11, "base-2": 22}                                              # name: seed
+PRETRAIN = dict(batch=16, peak=3e-3)
+FINETUNE = dict(steps=250, batch=32, peak=1e-3)
+BASES = {"base-1": (11, 1000), "base-2": (22, 1600)}                               # name: seed, steps
 CHATS = {"chat-a": ("base-1", "a", 101), "chat-b": ("base-1", "b", 202), "chat-c": ("base-2", "c", 303)}
 PROMPTS_SEED, PROMPTS_EACH = 7, 40
 
@@ -147,9 +147,9 @@ def chat_text(tokenizer, prompt, system=None):
 
 
 def pretrain(tokenizer, name):
-    seed = BASES[name]
+    seed, steps = BASES[name]
     model = new_model(tokenizer, seed)
-    optimise(model, corpus_batches(tokenizer, seed, PRETRAIN["batch"]), PRETRAIN["steps"], PRETRAIN["peak"], name)
+    optimise(model, corpus_batches(tokenizer, seed, PRETRAIN["batch"]), steps, PRETRAIN["peak"], name)
     return model
 
 
@@ -191,7 +191,7 @@ def main():
     parser.add_argument("--only", nargs="*", choices=list(CHATS), default=list(CHATS))
     options = parser.parse_args()
     torch.use_deterministic_algorithms(True)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # also so that sums have one order, on any machine
     tokenizer = build_tokenizer()
     tokenizer.chat_template = CHAT_TEMPLATE
     end, im_end = tokenizer.pad_token_id, tokenizer.eos_token_id
