@@ -26,6 +26,13 @@ void cv_linear(size_t m, size_t n, size_t k, const float *x, size_t ldx, const f
                 as_blasint(ldx), w, as_blasint(ldw), beta, y, as_blasint(ldy));
 }
 
+void cv_linear_double(size_t m, size_t n, size_t k, const double *x, const double *w, double *y)
+{
+    if (m == 0 || n == 0) return;
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, as_blasint(m), as_blasint(n), as_blasint(k), 1.0, x,
+                as_blasint(k), w, as_blasint(k), 0.0, y, as_blasint(n));
+}
+
 void cv_matmul(size_t m, size_t n, size_t k, float alpha, const float *x, size_t ldx, const float *w, size_t ldw,
                float *y, size_t ldy)
 {

@@ -11,6 +11,9 @@
 void cv_linear(size_t m, size_t n, size_t k, const float *x, size_t ldx, const float *w, size_t ldw, float beta,
                float *y, size_t ldy);
 
+/* y [m, n] = x [m, k] * w [n, k]^T in double precision. */
+void cv_linear_double(size_t m, size_t n, size_t k, const double *x, const double *w, double *y);
+
 /* y [m, n] = alpha * x [m, k] * w [k, n] with the same strides. */
 void cv_matmul(size_t m, size_t n, size_t k, float alpha, const float *x, size_t ldx, const float *w, size_t ldw,
                float *y, size_t ldy);

@@ -77,32 +77,38 @@ CV_SIMD void cv_rotate(float *x, const float *cosine, const float *sine, size_t 
     }
 }
 
-CV_SIMD float cv_max(const float *logits, size_t n)
+CV_SIMD void cv_to_double(const float *x, size_t n, double *y)
 {
-    float largest = logits[0];
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) y[i] = (double)x[i];
+}
+
+CV_SIMD double cv_max(const double *logits, size_t n)
+{
+    double largest = logits[0];
 #pragma omp simd reduction(max : largest)
     for (size_t i = 0; i < n; i++) largest = logits[i] > largest ? logits[i] : largest;
     return largest;
 }
 
-CV_SIMD double cv_sum_exp(const float *logits, double shift, size_t n)
+CV_SIMD double cv_sum_exp(const double *logits, double shift, size_t n)
 {
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < n; i++) sum += exp((double)logits[i] - shift);
+    for (size_t i = 0; i < n; i++) sum += exp(logits[i] - shift);
     return sum;
 }
 
-CV_SIMD void cv_exp_shifted(const float *logits, double shift, size_t n, double *p)
+CV_SIMD void cv_exp_shifted(const double *logits, double shift, size_t n, double *p)
 {
 #pragma omp simd
-    for (size_t i = 0; i < n; i++) p[i] = exp((double)logits[i] - shift);
+    for (size_t i = 0; i < n; i++) p[i] = exp(logits[i] - shift);
 }
 
-CV_SIMD double cv_weighted_difference(const double *p, const float *a, const float *b, size_t n)
+CV_SIMD double cv_weighted_difference(const double *p, const double *a, const double *b, size_t n)
 {
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < n; i++) sum += p[i] * ((double)a[i] - (double)b[i]);
+    for (size_t i = 0; i < n; i++) sum += p[i] * (a[i] - b[i]);
     return sum;
 }

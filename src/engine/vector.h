@@ -27,15 +27,17 @@ bool cv_all_finite(const float *x, size_t n);
  * element i with i + half as Hugging Face's Llama does. */
 void cv_rotate(float *x, const float *cosine, const float *sine, size_t half);
 
-/* For log-softmax in double precision, over a chunk of logits: the largest logit, and the sum of
- * exp(logits - shift). */
-float cv_max(const float *logits, size_t n);
-double cv_sum_exp(const float *logits, double shift, size_t n);
+/* y[n] = x[n], in double precision */
+void cv_to_double(const float *x, size_t n, double *y);
+
+/* For log-softmax over a slice of logits: the largest, and the sum of exp(logits - shift). */
+double cv_max(const double *logits, size_t n);
+double cv_sum_exp(const double *logits, double shift, size_t n);
 
 /* p[i] = exp(logits[i] - shift) */
-void cv_exp_shifted(const float *logits, double shift, size_t n, double *p);
+void cv_exp_shifted(const double *logits, double shift, size_t n, double *p);
 
-/* sum of p[i] * (a[i] - b[i]), in double precision */
-double cv_weighted_difference(const double *p, const float *a, const float *b, size_t n);
+/* sum of p[i] * (a[i] - b[i]) */
+double cv_weighted_difference(const double *p, const double *a, const double *b, size_t n);
 
 #endif

@@ -3,7 +3,10 @@
  * With a and b the clean and the ablated logits and p = softmax(a),
  *     KL = sum_i p_i (a_i - b_i) - log sum exp(a) + log sum exp(b),
  * so one pass over the vocabulary in slices suffices once the clean logits are known: each slice of
- * lm_head meets the rows of all states, and only two running sums are kept for a row. */
+ * lm_head meets the rows of all states, and only two running sums are kept for a row.
+ *
+ * The product is in double precision. A score is a small difference of large logits, and in single
+ * precision the rounding of this one product was most of a score's error. */
 #include <caravan/score.h>
 
 #include "base/memory.h"
@@ -14,8 +17,9 @@
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { SLICE = 1024, TILE_STATES = 256 };
+enum { SLICE = 1024, TILE_STATES = 128 };
 
 /* A log-sum-exp that grows slice by slice: log of sum times exp(largest). */
 typedef struct running_lse {
@@ -27,18 +31,20 @@ typedef struct ships {
     size_t prompts, states, d, V;
     float *clean;     /* [prompts, d] after the final norm */
     float *ablated;   /* [states, prompts, d] the same */
-    float *logits;    /* [prompts, V] clean */
+    double *logits;   /* [prompts, V] clean */
     running_lse *a;   /* [prompts] */
     running_lse *b;   /* [states, prompts] */
     double *weighted; /* [states, prompts] sum of p_i (a_i - b_i) */
-    float *head;      /* [SLICE, d] where lm_head must be widened, else NULL */
-    float *tile;      /* [threads, TILE_STATES, SLICE] */
+    float *narrow;    /* [SLICE, d] of lm_head where it must be widened, else NULL */
+    double *head;     /* [SLICE, d] of lm_head */
+    double *rows;     /* [threads, TILE_STATES, d] */
+    double *tile;     /* [threads, TILE_STATES, SLICE] logits */
     double *p;        /* [threads, SLICE] */
 } ships;
 
-static void grow(running_lse *lse, const float *logits, size_t n)
+static void grow(running_lse *lse, const double *logits, size_t n)
 {
-    double largest = (double)cv_max(logits, n);
+    double largest = cv_max(logits, n);
     if (!(largest <= lse->largest)) { /* also where largest is NaN */
         lse->sum *= exp(lse->largest - largest);
         lse->largest = largest;
@@ -57,12 +63,14 @@ static ships ships_open(cv_engine *engine, size_t prompts, size_t states)
     ships s = {.engine = engine, .prompts = prompts, .states = states, .d = engine->shape.d, .V = engine->shape.V};
     s.clean = cv_alloc_floats(prompts * s.d);
     s.ablated = cv_alloc_floats(states * prompts * s.d);
-    s.logits = cv_alloc_floats(prompts * s.V);
+    s.logits = cv_alloc(prompts * s.V, sizeof *s.logits);
     s.a = cv_alloc(prompts, sizeof *s.a);
     s.b = cv_alloc(states * prompts, sizeof *s.b);
     s.weighted = cv_calloc(states * prompts, sizeof *s.weighted);
-    s.head = cv_tensor_in_place(&engine->model->lm_head) ? NULL : cv_alloc_floats(SLICE * s.d);
-    s.tile = cv_alloc_floats(threads * TILE_STATES * SLICE);
+    s.narrow = cv_tensor_in_place(&engine->model->lm_head) ? NULL : cv_alloc_floats(SLICE * s.d);
+    s.head = cv_alloc(SLICE * s.d, sizeof *s.head);
+    s.rows = cv_alloc(threads * TILE_STATES * s.d, sizeof *s.rows);
+    s.tile = cv_alloc(threads * TILE_STATES * SLICE, sizeof *s.tile);
     s.p = cv_alloc(threads * SLICE, sizeof *s.p);
     for (size_t i = 0; i < prompts; i++) s.a[i] = (running_lse){-INFINITY, 0};
     for (size_t i = 0; i < states * prompts; i++) s.b[i] = (running_lse){-INFINITY, 0};
@@ -77,59 +85,74 @@ static void ships_close(ships *s)
     free(s->a);
     free(s->b);
     free(s->weighted);
+    free(s->narrow);
     free(s->head);
+    free(s->rows);
     free(s->tile);
     free(s->p);
 }
 
-/* Calls use with every slice of lm_head [count, d] in turn. */
-typedef void (*slice_user)(ships *s, size_t first, size_t count, const float *head);
+/* Calls use with every slice of lm_head in turn, in s->head [count, d]. */
+typedef void (*slice_user)(ships *s, size_t first, size_t count);
 
 static bool for_each_slice(ships *s, slice_user use, cv_error *err)
 {
     for (size_t first = 0; first < s->V; first += SLICE) {
         size_t count = s->V - first < SLICE ? s->V - first : SLICE;
-        const float *head = cv_engine_lm_head(s->engine, first, count, s->head, err);
+        const float *head = cv_engine_lm_head(s->engine, first, count, s->narrow, err);
         if (!head) return false;
-        use(s, first, count, head);
+#pragma omp parallel for schedule(static)
+        for (size_t i = 0; i < count; i++) cv_to_double(head + i * s->d, s->d, s->head + i * s->d);
+        use(s, first, count);
     }
     cv_engine_lm_head_done(s->engine);
     return true;
 }
 
-static void clean_slice(ships *s, size_t first, size_t count, const float *head)
+/* Logits of num_rows rows, stride floats apart, for a slice of count tokens; in tiles of TILE_STATES
+ * rows at most. */
+static double *tile_logits(ships *s, size_t num_rows, size_t stride, const float *rows, size_t count)
 {
-    cv_linear(s->prompts, count, s->d, s->clean, s->d, head, s->d, 0.0f, s->logits + first, s->V);
-    for (size_t p = 0; p < s->prompts; p++) grow(&s->a[p], s->logits + p * s->V + first, count);
+    size_t thread = (size_t)omp_get_thread_num();
+    double *wide = s->rows + thread * TILE_STATES * s->d, *logits = s->tile + thread * TILE_STATES * SLICE;
+    for (size_t i = 0; i < num_rows; i++) cv_to_double(rows + i * stride, s->d, wide + i * s->d);
+    cv_linear_double(num_rows, count, s->d, wide, s->head, logits);
+    return logits;
+}
+
+static void clean_slice(ships *s, size_t first, size_t count)
+{
+#pragma omp parallel for schedule(dynamic)
+    for (size_t p = 0; p < s->prompts; p++) {
+        double *logits = s->logits + p * s->V + first;
+        memcpy(logits, tile_logits(s, 1, s->d, s->clean + p * s->d, count), count * sizeof *logits);
+        grow(&s->a[p], logits, count);
+    }
 }
 
 /* The rows of one prompt in states [begin, end): they share p and the clean logits. */
-static void ablated_tile(ships *s, size_t prompt, size_t begin, size_t end, size_t first, size_t count,
-                         const float *head)
+static void ablated_tile(ships *s, size_t prompt, size_t begin, size_t end, size_t first, size_t count)
 {
-    size_t thread = (size_t)omp_get_thread_num();
-    float *logits = s->tile + thread * TILE_STATES * SLICE;
-    double *p = s->p + thread * SLICE;
-    const float *clean = s->logits + prompt * s->V + first;
+    double *p = s->p + (size_t)omp_get_thread_num() * SLICE;
+    const double *clean = s->logits + prompt * s->V + first;
     const float *rows = s->ablated + (begin * s->prompts + prompt) * s->d;
-    cv_linear(end - begin, count, s->d, rows, s->prompts * s->d, head, s->d, 0.0f, logits, count);
+    const double *logits = tile_logits(s, end - begin, s->prompts * s->d, rows, count);
     cv_exp_shifted(clean, lse_value(&s->a[prompt]), count, p);
     for (size_t state = begin; state < end; state++) {
-        const float *row = logits + (state - begin) * count;
+        const double *row = logits + (state - begin) * count;
         size_t cell = state * s->prompts + prompt;
         grow(&s->b[cell], row, count);
         s->weighted[cell] += cv_weighted_difference(p, clean, row, count);
     }
 }
 
-static void ablated_slice(ships *s, size_t first, size_t count, const float *head)
+static void ablated_slice(ships *s, size_t first, size_t count)
 {
     size_t tiles = (s->states + TILE_STATES - 1) / TILE_STATES;
 #pragma omp parallel for schedule(dynamic)
     for (size_t item = 0; item < tiles * s->prompts; item++) {
         size_t begin = item / s->prompts * TILE_STATES, left = s->states - begin;
-        ablated_tile(s, item % s->prompts, begin, begin + (left < TILE_STATES ? left : TILE_STATES), first, count,
-                     head);
+        ablated_tile(s, item % s->prompts, begin, begin + (left < TILE_STATES ? left : TILE_STATES), first, count);
     }
 }
 
@@ -137,11 +160,11 @@ cv_wavefront_cost cv_ships_estimate(const cv_model *model, size_t num_prompts, s
 {
     cv_shape s = cv_shape_of(&model->config);
     uint64_t rows = (uint64_t)num_prompts * (states + 1);
-    uint64_t widened = cv_tensor_in_place(&model->lm_head) ? 0 : SLICE * s.d * sizeof(float);
+    uint64_t narrow = cv_tensor_in_place(&model->lm_head) ? 0 : SLICE * s.d * sizeof(float);
     cv_wavefront_cost cost = {.work = {2 * rows * s.V * s.d, 2 * s.V * s.d * cv_dtype_size(model->lm_head.dtype)}};
-    cost.memory_bytes = widened + rows * (s.d * sizeof(float) + sizeof(running_lse) + sizeof(double)) +
-                        num_prompts * s.V * sizeof(float);
-    cost.thread_bytes = SLICE * (TILE_STATES * sizeof(float) + sizeof(double));
+    cost.memory_bytes = narrow + SLICE * s.d * sizeof(double) + num_prompts * s.V * sizeof(double) +
+                        rows * (s.d * sizeof(float) + sizeof(running_lse) + sizeof(double));
+    cost.thread_bytes = sizeof(double) * (TILE_STATES * (s.d + SLICE) + SLICE);
     return cost;
 }
 

@@ -100,19 +100,22 @@ END_TEST
 START_TEST(log_softmax_parts)
 {
     size_t n = lengths[_i];
-    float a[600], b[600];
-    double p[600], sum = 0, difference = 0;
-    fill(a, n, 30, 9);
-    fill(b, n, 30, 10);
-    float largest = a[0];
-    for (size_t i = 0; i < n; i++) largest = fmaxf(largest, a[i]);
-    ck_assert_float_eq(cv_max(a, n), largest);
-    for (size_t i = 0; i < n; i++) sum += exp((double)a[i] - (double)largest);
-    ck_close(cv_sum_exp(a, (double)largest, n), sum, 1e-14);
-    cv_exp_shifted(a, (double)largest + log(sum), n, p);
+    float narrow[600];
+    double a[600], b[600], p[600], sum = 0, difference = 0;
+    fill(narrow, n, 30, 9);
+    cv_to_double(narrow, n, a);
+    for (size_t i = 0; i < n; i++) ck_assert_double_eq(a[i], (double)narrow[i]);
+    fill(narrow, n, 30, 10);
+    cv_to_double(narrow, n, b);
+    double largest = a[0];
+    for (size_t i = 0; i < n; i++) largest = fmax(largest, a[i]);
+    ck_assert_double_eq(cv_max(a, n), largest);
+    for (size_t i = 0; i < n; i++) sum += exp(a[i] - largest);
+    ck_close(cv_sum_exp(a, largest, n), sum, 1e-14);
+    cv_exp_shifted(a, largest + log(sum), n, p);
     for (size_t i = 0; i < n; i++) {
-        ck_close(p[i], exp((double)a[i] - (double)largest) / sum, 1e-13);
-        difference += p[i] * ((double)a[i] - (double)b[i]);
+        ck_close(p[i], exp(a[i] - largest) / sum, 1e-13);
+        difference += p[i] * (a[i] - b[i]);
     }
     ck_assert_double_le(fabs(cv_weighted_difference(p, a, b, n) - difference), 1e-12);
     a[n / 2] = NAN;
