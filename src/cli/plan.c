@@ -88,7 +88,7 @@ static void print_ranks(const cv_inputs *inputs, const cv_plan *plan, int ranks,
            ranks, ranks == 1 ? "" : "s", threads, threads == 1 ? "" : "s", ranks * threads, (double)plan->count / ranks,
            busiest, 100 * (double)plan->operations / (busiest * ranks));
     printf("memory if all are on one node: %.1f MiB beside %.1f MiB of weights, which they share\n",
-           mebibytes(plan->memory_bytes) * ranks, mebibytes(weights));
+           mebibytes(plan->memory_bytes + plan->thread_bytes * (uint64_t)threads) * ranks, mebibytes(weights));
     free(costs);
 }
 

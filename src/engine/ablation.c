@@ -7,6 +7,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Beyond it scores times epsilon leave single precision. */
+static const double LARGEST_EPSILON = 1e6;
+
 static const char *const kind_names[] = {"uniform_attention", "value_scale", "mean_over_heads"};
 static const char *const mean_of_names[] = {"q", "k", "z"};
 static const char *const granularity_names[] = {"head", "kv_group"};
@@ -68,7 +71,10 @@ bool cv_ablation_check(const cv_ablation *ablation, const cv_config *config, cv_
     if (ablation->kind != CV_MEAN_OVER_HEADS) {
         if (!isfinite(ablation->epsilon)) return cv_bad_input(err, "%s: epsilon must be a finite number", kind);
         if (ablation->epsilon < 0) return cv_bad_input(err, "%s: epsilon must not be negative", kind);
-        if (ablation->epsilon == 1) return cv_bad_input(err, "%s: epsilon 1 changes nothing; choose another", kind);
+        if (ablation->epsilon > LARGEST_EPSILON)
+            return cv_bad_input(err, "%s: epsilon must be at most %g", kind, LARGEST_EPSILON);
+        if ((float)ablation->epsilon == 1.0f)
+            return cv_bad_input(err, "%s: epsilon 1 changes nothing; choose another", kind);
         return true;
     }
     bool of_keys = ablation->mean_of == CV_MEAN_OF_K;

@@ -127,8 +127,7 @@ static bool head_delta(const cv_birth *birth, size_t head, size_t skipped, size_
 {
     const cv_shape *s = shape_of(birth);
     const cv_queries *asked = birth->clean->asked;
-    bool by_attention =
-        birth->mean_q || birth->mean_k || (birth->ablation->kind == CV_UNIFORM_ATTENTION && !birth->running_mean);
+    bool by_attention = cv_birth_attends(birth->ablation);
     bool changed = false, silent = true;
     float *z = birth->context->scratch[omp_get_thread_num()].z;
     for (size_t b = cv_query_blocks_below(asked, birth->first); b < asked->num_blocks; b++) {

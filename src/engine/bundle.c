@@ -63,15 +63,15 @@ void cv_scratch_free(cv_scratch *scratch, size_t num_threads)
     free(scratch);
 }
 
-cv_tiles cv_tiles_of(size_t num_states, size_t rows)
+cv_tiles cv_tiles_of(size_t num_states, size_t rows, size_t queries)
 {
-    cv_tiles tiles = {.num_states = num_states, .rows = rows, .states_each = 1, .pieces = 1};
-    if (rows == 0 || num_states == 0) return tiles;
+    cv_tiles tiles = {.num_states = num_states, .rows = queries, .states_each = 1, .pieces = 1};
+    if (queries == 0 || num_states == 0) return tiles;
     if (rows <= CV_TILE_ROWS) {
         tiles.states_each = CV_TILE_ROWS / rows;
         tiles.count = (num_states + tiles.states_each - 1) / tiles.states_each;
     } else {
-        tiles.pieces = (rows + CV_TILE_ROWS - 1) / CV_TILE_ROWS;
+        tiles.pieces = (queries + CV_TILE_ROWS - 1) / CV_TILE_ROWS;
         tiles.count = num_states * tiles.pieces;
     }
     return tiles;
@@ -151,7 +151,7 @@ void cv_bundle_project(const cv_layer_context *c, cv_bundle *b)
     const cv_shape *s = &c->engine->shape;
     size_t rows = cv_bundle_rows(b, c->trie), queries = cv_bundle_queries(b);
     bool all_ask = b->xq == b->x;
-    cv_tiles tiles = cv_tiles_of(b->num_states, rows);
+    cv_tiles tiles = cv_tiles_of(b->num_states, rows, rows);
     cv_engine_count(c->engine, b->num_states * rows, 2 * s->K * s->D, s->d);
     cv_engine_count(c->engine, b->num_states * queries, s->H * s->D, s->d);
 #pragma omp parallel for schedule(dynamic)
@@ -165,7 +165,7 @@ void cv_bundle_project(const cv_layer_context *c, cv_bundle *b)
     }
     if (all_ask) return;
     gather_queries(c, b);
-    tiles = cv_tiles_of(b->num_states, queries);
+    tiles = cv_tiles_of(b->num_states, rows, queries);
 #pragma omp parallel for schedule(dynamic)
     for (size_t t = 0; t < tiles.count; t++) {
         size_t begin, length;
@@ -215,7 +215,7 @@ void cv_bundle_output(const cv_layer_context *c, cv_bundle *b)
 {
     const cv_shape *s = &c->engine->shape;
     size_t width = s->H * s->D, queries = cv_bundle_queries(b);
-    cv_tiles tiles = cv_tiles_of(b->num_states, queries);
+    cv_tiles tiles = cv_tiles_of(b->num_states, cv_bundle_rows(b, c->trie), queries);
     cv_engine_count(c->engine, b->num_states * queries, s->d, width);
 #pragma omp parallel for schedule(dynamic)
     for (size_t t = 0; t < tiles.count; t++) {
@@ -240,12 +240,12 @@ static void mlp_slice(const cv_layer_context *c, size_t length, size_t from, siz
     cv_linear(length, s->d, columns, scratch->gate, columns, w->down_proj + from, s->f, 1.0f, x, s->d);
 }
 
-void cv_mlp(const cv_layer_context *c, size_t num_states, size_t rows, float *x)
+void cv_mlp(const cv_layer_context *c, size_t num_states, size_t rows, size_t queries, float *x)
 {
     const cv_shape *s = &c->engine->shape;
     size_t slices = (s->f + CV_MLP_COLUMNS - 1) / CV_MLP_COLUMNS;
-    cv_tiles tiles = cv_tiles_of(num_states, rows);
-    cv_engine_count(c->engine, num_states * rows, 3 * s->f, s->d);
+    cv_tiles tiles = cv_tiles_of(num_states, rows, queries);
+    cv_engine_count(c->engine, num_states * queries, 3 * s->f, s->d);
 #pragma omp parallel for schedule(dynamic)
     for (size_t t = 0; t < tiles.count; t++) {
         size_t begin, length;

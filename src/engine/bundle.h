@@ -54,11 +54,13 @@ typedef struct cv_layer_context {
     cv_scratch *scratch; /* [omp_get_max_threads()] */
 } cv_layer_context;
 
-/* The tiles of num_states states of rows rows: several whole states, or a part of one. */
+/* The tiles of num_states states of queries rows each: several whole states, or a part of one. How many
+ * states go together follows from rows, the rows of a whole state, in every step of a layer: bundles
+ * are cut to that measure, so no tile depends on how many states pass together. */
 typedef struct cv_tiles {
     size_t count, states_each, pieces, num_states, rows;
 } cv_tiles;
-cv_tiles cv_tiles_of(size_t num_states, size_t rows);
+cv_tiles cv_tiles_of(size_t num_states, size_t rows, size_t queries);
 /* Tile t covers rows [*begin, *begin + *length) of the states' stacked rows. */
 void cv_tile(const cv_tiles *tiles, size_t t, size_t *begin, size_t *length);
 
@@ -67,7 +69,7 @@ void cv_bundle_project(const cv_layer_context *c, cv_bundle *bundle); /* x -> kv
 void cv_bundle_attend(const cv_layer_context *c, cv_bundle *bundle);  /* q, kv -> z */
 void cv_bundle_output(const cv_layer_context *c, cv_bundle *bundle);  /* xq += z o_proj^T + bias */
 
-/* x [num_states, rows, d] += MLP(x), in place. */
-void cv_mlp(const cv_layer_context *c, size_t num_states, size_t rows, float *x);
+/* x [num_states, queries, d] += MLP(x), in place; rows as in cv_tiles_of. */
+void cv_mlp(const cv_layer_context *c, size_t num_states, size_t rows, size_t queries, float *x);
 
 #endif

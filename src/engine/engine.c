@@ -82,7 +82,9 @@ const cv_layer_weights *cv_engine_plain_layer(cv_engine *engine, size_t layer, c
     if (!engine->plain) engine->plain = cv_calloc(engine->shape.L, sizeof *engine->plain);
     cv_layer_weights *weights = &engine->plain[layer];
     if (weights->input_layernorm) return weights;
-    return load(engine, weights, layer, err) ? weights : NULL;
+    if (load(engine, weights, layer, err)) return weights;
+    cv_layer_weights_free(weights); /* or it would seem loaded the next time */
+    return NULL;
 }
 
 bool cv_engine_embed(cv_engine *engine, const int32_t *tokens, size_t count, float *x, cv_error *err)

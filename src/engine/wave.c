@@ -11,7 +11,7 @@ enum { TILES_PER_THREAD = 4 };
 static size_t bundle_states(size_t rows, size_t states, size_t threads)
 {
     if (rows == 0 || states == 0) return 1;
-    size_t whole = cv_tiles_of(1, rows).states_each;
+    size_t whole = cv_tiles_of(1, rows, rows).states_each;
     size_t bundle = TILES_PER_THREAD * threads * CV_TILE_ROWS / rows / whole * whole;
     if (bundle < whole) bundle = whole;
     return bundle < states ? bundle : states;
@@ -89,7 +89,7 @@ cv_wavefront_cost cv_wavefront_estimate(const cv_model *model, const cv_prompt_b
     cost.memory_bytes = memory_of(model, &s, &trie, &size, prompts->num_prompts);
     size_t bundle_rows = TILES_PER_THREAD * CV_TILE_ROWS;
     cost.thread_bytes = sizeof(float) * (cv_scratch_floats(&s, trie.max_length) + size.rows * size.span * s.D +
-                                         bundle_rows * 2 * (s.K + s.H) * s.D);
+                                         bundle_rows * (2 * (s.K + s.H) * s.D + s.d));
     cv_queries_free(&all);
     cv_queries_free(&ends);
     cv_trie_free(&trie);

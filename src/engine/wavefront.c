@@ -38,6 +38,7 @@ static void open_clean(wave *w)
     w->clean = (cv_bundle){.num_states = 1};
     w->clean.x = cv_alloc_floats(rows * s->d);
     w->clean.kv = cv_alloc_floats(rows * 2 * s->K * s->D);
+    w->clean.clean_kv = w->clean.kv;
     w->clean.q = cv_alloc_floats(rows * s->H * s->D);
     w->clean.z = cv_alloc_floats(rows * s->H * s->D);
     w->clean_ends = cv_alloc_floats(w->ends.count * s->d);
@@ -118,7 +119,7 @@ static void pass_live(wave *w, const cv_layer_context *c, bool last)
         cv_bundle_project(c, b);
         cv_bundle_attend(c, b);
         cv_bundle_output(c, b);
-        cv_mlp(c, b->num_states, last ? w->size.ends : w->size.rows, b->xq);
+        cv_mlp(c, b->num_states, w->size.rows, last ? w->size.ends : w->size.rows, b->xq);
         if (last) deliver(w, state, b->num_states, w->bundle_ends);
     }
 }
@@ -142,7 +143,7 @@ static bool give_birth(wave *w, const cv_layer_context *c, size_t layer, bool la
     cv_birth_free(&birth);
     if (unchanged != SIZE_MAX)
         return cv_engine_nothing_changed(w->engine, layer, unchanged, w->range->ablation.kind, err);
-    cv_mlp(c, heads, queries, x);
+    cv_mlp(c, heads, w->size.rows, queries, x);
     if (last) deliver(w, w->live, heads, w->bundle_ends);
     w->live += heads;
     return true;
@@ -163,7 +164,7 @@ static bool pass_layer(wave *w, size_t layer, cv_error *err)
     pass_live(w, &c, last);
     if ((int)layer >= w->range->layer_begin && (int)layer < w->range->layer_end && w->size.states > 0)
         if (!give_birth(w, &c, layer, last, err)) return false;
-    cv_mlp(&c, 1, w->clean.asked->count, w->clean.xq);
+    cv_mlp(&c, 1, w->trie.num_rows, w->clean.asked->count, w->clean.xq);
     return cv_engine_check_stream(w->engine, layer, w->clean.xq, w->clean.asked->count * s->d, err);
 }
 

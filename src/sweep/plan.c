@@ -64,7 +64,7 @@ static void price_unit(const cv_inputs *inputs, cv_unit *unit)
     size_t count = (size_t)(unit->prompt_end - unit->prompt_begin);
     if (inputs->job.engine == CV_ENGINE_PLAIN) {
         unit->operations = plain_operations(model, tokens, unit);
-        unit->memory_bytes = 0;
+        unit->memory_bytes = unit->thread_bytes = 0;
         return;
     }
     cv_prompt_block block = cv_block_open(tokens + unit->prompt_begin, count);
@@ -74,6 +74,7 @@ static void price_unit(const cv_inputs *inputs, cv_unit *unit)
     cv_wavefront_cost ships = cv_ships_estimate(model, count, unit_states(unit));
     unit->operations = wavefront.work.operations + ships.work.operations;
     unit->memory_bytes = wavefront.memory_bytes + ships.memory_bytes;
+    unit->thread_bytes = wavefront.thread_bytes + ships.thread_bytes;
     cv_block_close(&block);
 }
 
@@ -186,6 +187,7 @@ static void append(const cv_unit *unit, void *context)
     plan->units[plan->count++] = *unit;
     plan->operations += unit->operations;
     if (unit->memory_bytes > plan->memory_bytes) plan->memory_bytes = unit->memory_bytes;
+    if (unit->thread_bytes > plan->thread_bytes) plan->thread_bytes = unit->thread_bytes;
 }
 
 static bool plan_board(const board *b, uint64_t wanted, cv_plan *plan, cv_error *err)

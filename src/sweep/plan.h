@@ -21,6 +21,7 @@ typedef struct cv_unit {
     int32_t head_begin, head_end;
     uint64_t operations;   /* what it costs */
     uint64_t memory_bytes; /* what it needs beside the weights, per rank */
+    uint64_t thread_bytes; /* and for each thread of the rank */
 } cv_unit;
 
 /* Scores of a unit: layers * heads * prompts doubles, in this order. */
@@ -32,6 +33,7 @@ typedef struct cv_plan {
     uint64_t operations;       /* of all units */
     uint64_t plain_operations; /* what one pass per (head, prompt) would take */
     uint64_t memory_bytes;     /* of the largest unit */
+    uint64_t thread_bytes;     /* likewise; outside the budget, as units may not depend on threads */
 } cv_plan;
 
 /* Bad input if even the smallest unit needs more than engine.memory_gib. */

@@ -82,7 +82,7 @@ static inline void small_fill(cv_scores *scores, const cv_inputs *inputs)
                 for (int l = LAYERS - 1; l >= 0; l--)
                     for (int p = 0; p < (int)inputs->num_prompts[set]; p += 3) {
                         int end = p + 3 < (int)inputs->num_prompts[set] ? p + 3 : (int)inputs->num_prompts[set];
-                        cv_unit unit = {m, a, set, p, end, l, l + 1, 0, a == 0 ? HEADS : GROUPS, 0, 0};
+                        cv_unit unit = {m, a, set, p, end, l, l + 1, 0, a == 0 ? HEADS : GROUPS, 0, 0, 0};
                         ck_assert_msg(small_put(scores, unit, &err), "%s", err.text);
                     }
 }

@@ -45,6 +45,8 @@ static const struct {
 } checks[] = {
     {{CV_UNIFORM_ATTENTION, CV_GRANULARITY_HEAD, 0, CV_MEAN_OF_Q}, 1, 1, NULL},
     {{CV_UNIFORM_ATTENTION, CV_GRANULARITY_HEAD, 1, CV_MEAN_OF_Q}, 8, 8, "changes nothing"},
+    {{CV_VALUE_SCALE, CV_GRANULARITY_HEAD, 1 + 1e-9, CV_MEAN_OF_Q}, 8, 8, "changes nothing"},
+    {{CV_UNIFORM_ATTENTION, CV_GRANULARITY_HEAD, 1e300, CV_MEAN_OF_Q}, 8, 8, "at most"},
     {{CV_VALUE_SCALE, CV_GRANULARITY_HEAD, -0.5, CV_MEAN_OF_Q}, 8, 8, "negative"},
     {{CV_VALUE_SCALE, CV_GRANULARITY_HEAD, (double)NAN, CV_MEAN_OF_Q}, 8, 8, "finite"},
     {{CV_VALUE_SCALE, CV_GRANULARITY_HEAD, (double)INFINITY, CV_MEAN_OF_Q}, 8, 8, "finite"},

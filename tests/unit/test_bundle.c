@@ -8,7 +8,7 @@ static const struct {
 
 START_TEST(tiles_cover_all_rows_once_and_stay_small)
 {
-    cv_tiles tiles = cv_tiles_of(sizes[_i].states, sizes[_i].rows);
+    cv_tiles tiles = cv_tiles_of(sizes[_i].states, sizes[_i].rows, sizes[_i].rows);
     size_t next = 0;
     for (size_t t = 0; t < tiles.count; t++) {
         size_t begin, length;
@@ -23,13 +23,13 @@ START_TEST(tiles_cover_all_rows_once_and_stay_small)
 END_TEST
 
 /* A bundle of whole tiles is cut as the states before and after it are: so the size of bundles, which
- * depends on the number of threads, leaves the cut as it is. */
-START_TEST(tiles_do_not_depend_on_how_states_are_bundled)
+ * depends on the number of threads, leaves the cut as it is; also where few rows of a state ask. */
+static void check_bundles(size_t states, size_t rows, size_t queries)
 {
-    size_t rows = sizes[_i].rows, states = sizes[_i].states;
-    cv_tiles all = cv_tiles_of(states, rows);
-    for (size_t bundle = all.states_each; bundle < states; bundle += all.states_each) {
-        cv_tiles first = cv_tiles_of(bundle, rows), rest = cv_tiles_of(states - bundle, rows);
+    cv_tiles all = cv_tiles_of(states, rows, queries);
+    size_t whole = cv_tiles_of(states, rows, rows).states_each;
+    for (size_t bundle = whole; bundle < states; bundle += whole) {
+        cv_tiles first = cv_tiles_of(bundle, rows, queries), rest = cv_tiles_of(states - bundle, rows, queries);
         ck_assert_uint_eq(first.count + rest.count, all.count);
         for (size_t t = 0; t < all.count; t++) {
             size_t begin, length, whole_begin, whole_length;
@@ -39,9 +39,15 @@ START_TEST(tiles_do_not_depend_on_how_states_are_bundled)
             else
                 cv_tile(&rest, t - first.count, &begin, &length);
             ck_assert_uint_eq(length, whole_length);
-            ck_assert_uint_eq(begin + (t < first.count ? 0 : bundle * rows), whole_begin);
+            ck_assert_uint_eq(begin + (t < first.count ? 0 : bundle * queries), whole_begin);
         }
     }
+}
+
+START_TEST(tiles_do_not_depend_on_how_states_are_bundled)
+{
+    check_bundles(sizes[_i].states, sizes[_i].rows, sizes[_i].rows);
+    check_bundles(sizes[_i].states, sizes[_i].rows, (sizes[_i].rows + 9) / 10);
 }
 END_TEST
 

@@ -136,7 +136,7 @@ START_TEST(a_budget_is_kept)
 {
     static setting s;
     make(&s, smollm2(), 20, 0, 30, 10);
-    for (uint64_t mebibytes = 64; mebibytes >= 4; mebibytes /= 4) {
+    for (uint64_t mebibytes = 64; mebibytes >= 16; mebibytes /= 2) {
         s.inputs.job.memory_bytes = mebibytes << 20;
         cv_plan plan;
         plan_or_fail(&s, &plan);

@@ -38,8 +38,8 @@ START_TEST(a_missing_score_is_named)
     cv_error err;
     for (int m = 0; m < 2; m++)
         for (int a = 0; a < 2; a++)
-            ck_assert(
-                small_put(scores, (cv_unit){m, a, 0, 0, HARMFUL, 0, LAYERS - (m & a), 0, a ? 2 : HEADS, 0, 0}, &err));
+            ck_assert(small_put(scores, (cv_unit){m, a, 0, 0, HARMFUL, 0, LAYERS - (m & a), 0, a ? 2 : HEADS, 0, 0, 0},
+                                &err));
     ck_assert(!cv_scores_complete(scores, &err));
     ck_assert_int_eq(err.status, CV_FAILED);
     ck_assert_str_eq(err.text, "b, value_scale-kv_group: no unit returned the score of L2H0 for harmful prompt 1");
@@ -56,7 +56,7 @@ START_TEST(a_score_that_is_not_a_number_is_refused)
     cv_scores *scores = cv_scores_make(&inputs);
     cv_error err;
     const double values[] = {0, 0, 0, bad_values[_i]}; /* layers 1 to 2, head 3, prompts 1 to 2 */
-    cv_unit unit = {1, 0, CV_HARMLESS, 0, 2, 1, 3, 3, 4, 0, 0};
+    cv_unit unit = {1, 0, CV_HARMLESS, 0, 2, 1, 3, 3, 4, 0, 0, 0};
     ck_assert(!cv_scores_put(scores, &unit, values, &err));
     ck_assert_int_eq(err.status, CV_BAD_INPUT);
     ck_assert_ptr_nonnull(strstr(err.text, "models/b: the score of L2H3 under uniform_attention is not a number for "
@@ -74,7 +74,7 @@ static void put_rows(cv_scores *scores, cv_prompt_set set, int prompts, double (
     for (int l = 0; l < LAYERS; l++)
         for (int h = 0; h < HEADS; h++)
             for (int p = 1; p <= prompts; p++) values[i++] = score(l, h) * p;
-    ck_assert(cv_scores_put(scores, &(cv_unit){0, 0, set, 0, prompts, 0, LAYERS, 0, HEADS, 0, 0}, values, &err));
+    ck_assert(cv_scores_put(scores, &(cv_unit){0, 0, set, 0, prompts, 0, LAYERS, 0, HEADS, 0, 0, 0}, values, &err));
 }
 
 static double best_in_the_middle(int layer, int head)

@@ -202,9 +202,14 @@ START_TEST(parts_of_the_grid_equal_the_whole)
 }
 END_TEST
 
+/* Large enough that bundles are split and that a library would spread a product over threads. */
 START_TEST(any_number_of_threads_gives_the_same_bits)
 {
-    cv_model *model = tiny_model(tiny_config(), 500);
+    cv_config config = tiny_config();
+    config.num_hidden_layers = 6;
+    config.num_attention_heads = 9;
+    config.vocab_size = 4200;
+    cv_model *model = tiny_model(config, 500);
     int threads = omp_get_max_threads();
     for (size_t i = 0; i < NUM_SAMPLES; i++) {
         sample s = {0};
@@ -289,7 +294,10 @@ START_TEST(weights_that_are_not_finite_are_named)
         ck_assert_int_eq(err.status, CV_BAD_INPUT);
         ck_assert_ptr_nonnull(strstr(err.text, "model.layers.2.mlp.up_proj.weight"));
         ck_assert_ptr_nonnull(strstr(err.text, "element 77"));
-        ck_assert(!cv_plain_logits(engine, s.ids[0], s.count[0], NULL, 0, logits, &err));
+        for (int again = 0; again < 2; again++) {
+            ck_assert(!cv_plain_logits(engine, s.ids[0], s.count[0], NULL, 0, logits, &err));
+            ck_assert_ptr_nonnull(strstr(err.text, "element 77"));
+        }
         cv_engine_close(engine);
         tiny_model_free(model);
     }
