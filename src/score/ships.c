@@ -57,6 +57,12 @@ static double lse_value(const running_lse *lse)
     return lse->largest + log(lse->sum);
 }
 
+/* Rows of lm_head that are met at a time. */
+static size_t slice_of(size_t V)
+{
+    return V < SLICE ? V : SLICE;
+}
+
 static ships ships_open(cv_engine *engine, size_t prompts, size_t states)
 {
     size_t threads = (size_t)omp_get_max_threads();
@@ -67,8 +73,8 @@ static ships ships_open(cv_engine *engine, size_t prompts, size_t states)
     s.a = cv_alloc(prompts, sizeof *s.a);
     s.b = cv_alloc(states * prompts, sizeof *s.b);
     s.weighted = cv_calloc(states * prompts, sizeof *s.weighted);
-    s.narrow = cv_tensor_in_place(&engine->model->lm_head) ? NULL : cv_alloc_floats(SLICE * s.d);
-    s.head = cv_alloc(SLICE * s.d, sizeof *s.head);
+    s.narrow = cv_tensor_in_place(&engine->model->lm_head) ? NULL : cv_alloc_floats(slice_of(s.V) * s.d);
+    s.head = cv_alloc(slice_of(s.V) * s.d, sizeof *s.head);
     s.rows = cv_alloc(threads * TILE_STATES * s.d, sizeof *s.rows);
     s.tile = cv_alloc(threads * TILE_STATES * SLICE, sizeof *s.tile);
     s.p = cv_alloc(threads * SLICE, sizeof *s.p);
@@ -160,9 +166,9 @@ cv_wavefront_cost cv_ships_estimate(const cv_model *model, size_t num_prompts, s
 {
     cv_shape s = cv_shape_of(&model->config);
     uint64_t rows = (uint64_t)num_prompts * (states + 1);
-    uint64_t narrow = cv_tensor_in_place(&model->lm_head) ? 0 : SLICE * s.d * sizeof(float);
+    uint64_t narrow = cv_tensor_in_place(&model->lm_head) ? 0 : slice_of(s.V) * s.d * sizeof(float);
     cv_wavefront_cost cost = {.work = {2 * rows * s.V * s.d, 2 * s.V * s.d * cv_dtype_size(model->lm_head.dtype)}};
-    cost.memory_bytes = narrow + SLICE * s.d * sizeof(double) + num_prompts * s.V * sizeof(double) +
+    cost.memory_bytes = narrow + slice_of(s.V) * s.d * sizeof(double) + num_prompts * s.V * sizeof(double) +
                         rows * (s.d * sizeof(float) + sizeof(running_lse) + sizeof(double));
     cost.thread_bytes = sizeof(double) * (TILE_STATES * (s.d + SLICE) + SLICE);
     return cost;

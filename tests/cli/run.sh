@@ -62,7 +62,8 @@ done
 # ---- a model cut into many units ----
 
 # The least memory that is enough makes the most units.
-for gib in 1e-4 6e-5 4e-5 3e-5 2e-5 1e-5; do
+budgets=$(awk "BEGIN { for (g = 1e-3; g > 1e-6; g *= 0.95) print g }")
+for gib in $budgets; do
     job tight.json "\"engine\": {\"memory_gib\": $gib}"
     run "$CARAVAN" plan tight.json
     [ "$code" -eq 0 ] || break
