@@ -55,7 +55,8 @@ cv_value cv_builtin_global(const cv_word *name)
 static bool change_case(cv_renderer *r, cv_value string, const char *how, cv_value *result)
 {
     cv_value copy = cv_value_copy_string(&r->pool, string.text, string.length);
-    char *text = (char *)(uintptr_t)copy.text;
+    char *text; /* the pool owns it and may write to it */
+    memcpy(&text, &copy.text, sizeof text);
     bool word_start = true;
     for (size_t i = 0; i < copy.length; i++) {
         unsigned char c = (unsigned char)text[i];
@@ -207,7 +208,7 @@ static bool join(cv_renderer *r, cv_value list, const cv_arguments *a, cv_value 
     bool fine = a->count <= 1 && (a->count == 0 || a->values[0].kind == CV_VALUE_STRING);
     if (!fine) unsupported(r, "filter", "join");
     for (int64_t i = 0; fine && i < list.integer; i++) {
-        cv_value text;
+        cv_value text = {0};
         fine = cv_builtin_text(r, list.items[i], &text);
         if (fine && i && a->count) cv_buffer_append(&out, a->values[0].text, a->values[0].length);
         if (fine) cv_buffer_append(&out, text.text, text.length);

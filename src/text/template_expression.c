@@ -83,7 +83,7 @@ static bool dictionary(cv_renderer *r, cv_value *value)
 {
     *value = cv_value_dict(&r->pool);
     while (!accept_operator(r, "}")) {
-        cv_value key, item;
+        cv_value key = {0}, item = {0};
         if (!cv_renderer_expression(r, &key) || !cv_renderer_expect(r, CV_WORD_OPERATOR, ":") ||
             !cv_renderer_expression(r, &item))
             return false;
@@ -140,7 +140,7 @@ static bool arguments(cv_renderer *r, cv_arguments *a)
         const cv_word *name = &r->words[r->at];
         bool keyword = name->kind == CV_WORD_NAME && r->words[r->at + 1].kind == CV_WORD_OPERATOR &&
                        strcmp(r->words[r->at + 1].text, "=") == 0;
-        cv_value value;
+        cv_value value = {0};
         if (keyword) r->at += 2;
         if (!keyword && a->count == CV_MAX_ARGUMENTS) return cv_bad_input(r->err, "a call with too many arguments");
         if (!cv_renderer_expression(r, &value)) return false;
