@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <math.h>
 #include <omp.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -78,13 +79,32 @@ static const char *better_core(void)
 }
 #endif
 
+/* With OMP_PROC_BIND, OpenMP has bound this thread to one core before main began, and a program started
+ * anew would take that core for all there is. The places are all that this process was given. */
+static void unbind(void)
+{
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    for (int place = 0; place < omp_get_num_places(); place++) {
+        int count = omp_get_place_num_procs(place), *ids = cv_alloc((size_t)count, sizeof *ids);
+        omp_get_place_proc_ids(place, ids);
+        for (int i = 0; i < count; i++)
+            if (ids[i] >= 0 && ids[i] < CPU_SETSIZE) CPU_SET((size_t)ids[i], &cores);
+        free(ids);
+    }
+    if (CPU_COUNT(&cores) > 0) sched_setaffinity(0, sizeof cores, &cores);
+}
+
 void cv_blas_ensure_core(char **argv)
 {
     if (getenv("OPENBLAS_CORETYPE")) return;
     const char *core = better_core();
     char path[PATH_MAX] = {0}; /* of the file itself, so that ps goes on to show the program's name */
     if (!core || readlink("/proc/self/exe", path, sizeof path - 1) <= 0) return;
-    if (setenv("OPENBLAS_CORETYPE", core, 1) == 0) execv(path, argv);
+    if (setenv("OPENBLAS_CORETYPE", core, 1) == 0) {
+        unbind();
+        execv(path, argv);
+    }
     cv_warn("OpenBLAS fell back to its %s kernels; set OPENBLAS_CORETYPE=%s", openblas_get_corename(), core);
 }
 

@@ -91,6 +91,14 @@ expect 'idle ranks change nothing' cmp -s alone/m/uniform_attention/scores.h5 re
 equal 'no harmless prompts, no specificity' ',,' \
     "$(sed -n 2p results/m/uniform_attention/heads.csv | cut -d, -f 7-9)"
 
+# ---- threads that are bound keep all their cores, also if the program starts itself anew ----
+
+if [ "$(nproc)" -ge 2 ]; then
+    run env -u OPENBLAS_CORETYPE OMP_PROC_BIND=true OMP_NUM_THREADS=2 "$CARAVAN" run job.json --output bound
+    equal 'exit code with bound threads' 0 "$code"
+    expect 'bound threads have a core each' [ "$(grep -c 'bound to' err)" -eq 0 ]
+fi
+
 # ---- the plain engine says the same ----
 
 run "$CARAVAN" run jobs/sweep.json --engine plain --output plain
