@@ -93,7 +93,7 @@ equal 'no harmless prompts, no specificity' ',,' \
 
 # ---- threads that are bound keep all their cores, also if the program starts itself anew ----
 
-if [ "$(nproc)" -ge 2 ]; then
+if [ "$(env -u OMP_NUM_THREADS nproc)" -ge 2 ]; then
     run env -u OPENBLAS_CORETYPE OMP_PROC_BIND=true OMP_NUM_THREADS=2 "$CARAVAN" run job.json --output bound
     equal 'exit code with bound threads' 0 "$code"
     expect 'bound threads have a core each' [ "$(grep -c 'bound to' err)" -eq 0 ]
