@@ -9,10 +9,7 @@ cd "$(dirname "$0")"
 scripts/dependencies.sh build
 build release -DCARAVAN_BUILD_TESTS=OFF
 
-# Open MPI refuses root unless told, and refuses more ranks than cores unless told.
-if [ "$(id -u)" -eq 0 ]; then
-    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-fi
+# Open MPI refuses more ranks than cores unless told.
 launch=(mpirun -n 2 --bind-to none)
 if [ "$(cores)" -lt 2 ]; then
     launch+=(--oversubscribe --mca mpi_yield_when_idle 1)

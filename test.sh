@@ -6,30 +6,6 @@ set -euo pipefail
 cd "$(dirname "$0")"
 . scripts/common.sh
 
-passed=0 failed=0 skipped=0
-
-finish() {
-    printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
-    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
-    exit
-}
-
-# check NAME COMMAND...: one check; exit code 77 means that it cannot be done here.
-check() {
-    local name="$1" status=0
-    shift
-    say "$name"
-    "$@" || status=$?
-    case "$status" in
-    0) passed=$((passed + 1)) ;;
-    77) skipped=$((skipped + 1)) ;;
-    *)
-        failed=$((failed + 1))
-        complain "FAILED: $name"
-        ;;
-    esac
-}
-
 # The count called $2 ("tests", "failures", "skipped") in the summary that CTest wrote for preset $1.
 count_of() { { grep -o -m 1 "\b$2=\"[0-9]*\"" "build/$1/tests.xml" || true; } | tr -dc 0-9; }
 

@@ -31,3 +31,33 @@ build() {
 }
 
 cores() { nproc 2>/dev/null || echo 1; }
+
+# Open MPI refuses root unless told.
+if [ "$(id -u)" -eq 0 ]; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+fi
+
+passed=0 failed=0 skipped=0
+
+# check NAME COMMAND...: one check, counted; exit code 77 means that it cannot be done here.
+check() {
+    local name="$1" status=0
+    shift
+    say "$name"
+    "$@" || status=$?
+    case "$status" in
+    0) passed=$((passed + 1)) ;;
+    77) skipped=$((skipped + 1)) ;;
+    *)
+        failed=$((failed + 1))
+        complain "FAILED: $name"
+        ;;
+    esac
+}
+
+# Prints the count as the last line and ends: well if nothing failed and something passed.
+finish() {
+    printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    exit
+}
