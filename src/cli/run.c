@@ -3,6 +3,7 @@
 #include "cli/ranks.h"
 #include "cli/verb.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/cluster.h"
@@ -23,7 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const char help[] =
     "usage: caravan run JOB.json [--output DIR] [--engine wavefront|plain] [--precision f32]\n"
@@ -59,13 +59,6 @@ typedef struct session {
     cv_pace status_pace;
     bool status_failed; /* told once that status.json cannot be written */
 } session;
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static bool is_first(const session *s)
 {
@@ -144,7 +137,7 @@ static void write_status(session *s, cv_run_state state, const char *error)
 static void show_progress(void *context, size_t items_done, uint64_t cost_done)
 {
     session *s = context;
-    double now = seconds_now();
+    double now = cv_seconds();
     s->progress.units_done = items_done;
     s->progress.operations_done = cost_done;
     s->progress.elapsed = now - s->sweep_start;
@@ -188,9 +181,9 @@ static bool sweep(session *s, cv_share *mine, cv_error *err)
     cv_dispatch dispatch = {s->plan.count, costs, cells, s, compute_unit, deliver_unit, show_progress};
     if (is_first(s)) announce(s);
     s->view = cv_progress_view_open();
-    s->sweep_start = seconds_now();
+    s->sweep_start = cv_seconds();
     bool ok = cv_dispatch_run(s->cluster, &dispatch, mine, err);
-    s->sweep_seconds = seconds_now() - s->sweep_start;
+    s->sweep_seconds = cv_seconds() - s->sweep_start;
     cv_progress_view_close(&s->view);
     free(costs);
     free(cells);
@@ -274,10 +267,10 @@ static bool finish(session *s, cv_error *err)
 
 static bool run_session(session *s, const char *path, const cv_job_options *options, cv_error *err)
 {
-    double start = seconds_now();
+    double start = cv_seconds();
     bool ok = !is_first(s) || load(s, path, options, err);
     ok = cv_cluster_agree(s->cluster, ok, err) && share(s, err) && check_models(s, err) && open_results(s, err);
-    s->load_seconds = seconds_now() - start;
+    s->load_seconds = cv_seconds() - start;
     if (!ok) return false;
     cv_ranks_tell(s->cluster);
     cv_share mine;

@@ -1,5 +1,6 @@
 #include "cluster/dispatch.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "cluster/mpi_calls.h"
 #include "sweep/bytes.h"
@@ -26,20 +27,13 @@ typedef struct result {
     double *values; /* [cells[item]] where ok, owned */
 } result;
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static void compute(const cv_dispatch *dispatch, size_t item, result *out, cv_share *share)
 {
     *out = (result){.item = item, .err = {CV_OK, ""}, .values = cv_alloc(dispatch->cells[item], sizeof *out->values)};
     cv_work work = {0};
-    double start = seconds_now();
+    double start = cv_seconds();
     out->ok = dispatch->compute(dispatch->context, item, out->values, &work, &out->err);
-    share->busy_seconds += seconds_now() - start;
+    share->busy_seconds += cv_seconds() - start;
     share->work.operations += work.operations;
     share->work.weight_bytes += work.weight_bytes;
     share->items++;
