@@ -97,6 +97,9 @@ typedef struct cv_head_range {
     int layer_begin, layer_end, head_begin, head_end;
 } cv_head_range;
 
+/* How many. */
+size_t cv_head_range_states(const cv_head_range *range);
+
 /* Wavefront: the residual stream after the last layer (resid_post) at each prompt's last token.
  * clean is [num_prompts, d], ablated [states, num_prompts, d], both the caller's. */
 bool cv_wavefront(cv_engine *engine, const cv_prompt_block *prompts, const cv_head_range *range, float *clean,
@@ -109,8 +112,10 @@ typedef struct cv_wavefront_cost {
     uint64_t memory_bytes;
     uint64_t thread_bytes;
 } cv_wavefront_cost;
-cv_wavefront_cost cv_wavefront_estimate(const cv_model *model, const cv_prompt_block *prompts,
-                                        const cv_head_range *range);
+
+/* costs [count] of so many ranges of one ablation over one block. */
+void cv_wavefront_estimate(const cv_model *model, const cv_prompt_block *prompts, const cv_head_range *ranges,
+                           size_t count, cv_wavefront_cost *costs);
 
 /* The same for one pass of the plain engine over a prompt. */
 cv_work cv_plain_estimate(const cv_model *model, size_t tokens);

@@ -94,3 +94,8 @@ int cv_ablation_span(const cv_ablation *ablation, const cv_config *config)
 {
     return config->num_attention_heads / cv_ablation_heads(ablation, config);
 }
+
+size_t cv_head_range_states(const cv_head_range *range)
+{
+    return (size_t)(range->layer_end - range->layer_begin) * (size_t)(range->head_end - range->head_begin);
+}

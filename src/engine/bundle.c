@@ -31,28 +31,42 @@ static size_t rounded(size_t floats)
     return (floats + 15) / 16 * 16;
 }
 
-size_t cv_scratch_floats(const cv_shape *s, size_t longest)
+/* Lays a thread's arrays into memory and says how many floats they take; only that where memory is NULL. */
+static size_t lay_scratch(const cv_shape *s, size_t longest, float *memory, cv_scratch *scratch)
 {
-    size_t queries = s->G * CV_QUERY_BLOCK;
-    return rounded(CV_TILE_ROWS * s->d) + 2 * rounded(CV_TILE_ROWS * mlp_columns(s)) + 2 * rounded(queries * s->D) +
-           2 * rounded(longest * s->D) + rounded(queries * longest);
+    size_t queries = s->G * CV_QUERY_BLOCK, used = 0;
+    const struct {
+        float **array;
+        size_t floats;
+    } arrays[] = {
+        {&scratch->norm, CV_TILE_ROWS * s->d},
+        {&scratch->gate, CV_TILE_ROWS * mlp_columns(s)},
+        {&scratch->up, CV_TILE_ROWS * mlp_columns(s)},
+        {&scratch->q, queries * s->D},
+        {&scratch->z, queries * s->D},
+        {&scratch->k, longest * s->D},
+        {&scratch->v, longest * s->D},
+        {&scratch->scores, queries * longest},
+    };
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        if (memory) *arrays[i].array = memory + used;
+        used += rounded(arrays[i].floats);
+    }
+    return used;
 }
 
-cv_scratch *cv_scratch_make(const cv_shape *s, size_t longest, size_t num_threads)
+size_t cv_scratch_floats(const cv_shape *shape, size_t longest)
+{
+    cv_scratch unused;
+    return lay_scratch(shape, longest, NULL, &unused);
+}
+
+cv_scratch *cv_scratch_make(const cv_shape *shape, size_t longest, size_t num_threads)
 {
     cv_scratch *all = cv_alloc(num_threads, sizeof *all);
-    size_t queries = s->G * CV_QUERY_BLOCK;
     for (size_t t = 0; t < num_threads; t++) {
-        cv_scratch *scratch = &all[t];
-        float *next = scratch->memory = cv_alloc_floats(cv_scratch_floats(s, longest));
-        scratch->norm = next, next += rounded(CV_TILE_ROWS * s->d);
-        scratch->gate = next, next += rounded(CV_TILE_ROWS * mlp_columns(s));
-        scratch->up = next, next += rounded(CV_TILE_ROWS * mlp_columns(s));
-        scratch->q = next, next += rounded(queries * s->D);
-        scratch->z = next, next += rounded(queries * s->D);
-        scratch->k = next, next += rounded(longest * s->D);
-        scratch->v = next, next += rounded(longest * s->D);
-        scratch->scores = next;
+        all[t].memory = cv_alloc_floats(cv_scratch_floats(shape, longest));
+        lay_scratch(shape, longest, all[t].memory, &all[t]);
     }
     return all;
 }
@@ -91,11 +105,16 @@ void cv_tile(const cv_tiles *tiles, size_t t, size_t *begin, size_t *length)
     *length = to - from;
 }
 
-static void normalise(const cv_engine *engine, const float *x, const float *weight, size_t rows, float *norm)
+/* Finds tile t of x, and its norm [*length, d] in the thread's scratch. */
+static const float *normed_tile(const cv_layer_context *c, const cv_tiles *tiles, size_t t, const float *x,
+                                const float *weight, size_t *begin, size_t *length)
 {
-    size_t d = engine->shape.d;
-    double eps = engine->model->config.rms_norm_eps;
-    for (size_t i = 0; i < rows; i++) cv_rmsnorm(x + i * d, weight, eps, d, norm + i * d);
+    size_t d = c->engine->shape.d;
+    double eps = c->engine->model->config.rms_norm_eps;
+    float *norm = c->scratch[omp_get_thread_num()].norm;
+    cv_tile(tiles, t, begin, length);
+    for (size_t i = 0; i < *length; i++) cv_rmsnorm(x + (*begin + i) * d, weight, eps, d, norm + i * d);
+    return norm;
 }
 
 /* y [rows, columns] = x [rows, in] weight^T + bias, y's rows stride floats apart. */
@@ -157,9 +176,7 @@ void cv_bundle_project(const cv_layer_context *c, cv_bundle *b)
 #pragma omp parallel for schedule(dynamic)
     for (size_t t = 0; t < tiles.count; t++) {
         size_t begin, length;
-        cv_tile(&tiles, t, &begin, &length);
-        float *norm = c->scratch[omp_get_thread_num()].norm;
-        normalise(c->engine, b->x + begin * s->d, c->weights->input_layernorm, length, norm);
+        const float *norm = normed_tile(c, &tiles, t, b->x, c->weights->input_layernorm, &begin, &length);
         keys_and_values(c, b, begin, length, norm);
         if (all_ask) query_vectors(c, b, begin, length, norm);
     }
@@ -169,9 +186,7 @@ void cv_bundle_project(const cv_layer_context *c, cv_bundle *b)
 #pragma omp parallel for schedule(dynamic)
     for (size_t t = 0; t < tiles.count; t++) {
         size_t begin, length;
-        cv_tile(&tiles, t, &begin, &length);
-        float *norm = c->scratch[omp_get_thread_num()].norm;
-        normalise(c->engine, b->xq + begin * s->d, c->weights->input_layernorm, length, norm);
+        const float *norm = normed_tile(c, &tiles, t, b->xq, c->weights->input_layernorm, &begin, &length);
         query_vectors(c, b, begin, length, norm);
     }
 }
@@ -249,9 +264,8 @@ void cv_mlp(const cv_layer_context *c, size_t num_states, size_t rows, size_t qu
 #pragma omp parallel for schedule(dynamic)
     for (size_t t = 0; t < tiles.count; t++) {
         size_t begin, length;
-        cv_tile(&tiles, t, &begin, &length);
+        normed_tile(c, &tiles, t, x, c->weights->post_attention_layernorm, &begin, &length);
         float *here = x + begin * s->d;
-        normalise(c->engine, here, c->weights->post_attention_layernorm, length, c->scratch[omp_get_thread_num()].norm);
         for (size_t i = 0; i < slices; i++) {
             size_t from = i * s->f / slices, to = (i + 1) * s->f / slices;
             mlp_slice(c, length, from, to - from, here);

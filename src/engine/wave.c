@@ -26,12 +26,19 @@ cv_wave_sizes cv_wave_sizes_of(const cv_config *config, const cv_trie *trie, con
     size.ends = ends->count - cv_queries_below(ends, size.first);
     size.span = (size_t)cv_ablation_span(&range->ablation, config);
     size.heads = (size_t)(range->head_end - range->head_begin);
-    size.states = (size_t)(range->layer_end - range->layer_begin) * size.heads;
+    size.states = cv_head_range_states(range);
     size.stored = size.states > 0 && to_the_top ? size.states - size.heads : size.states;
     size.bundle = bundle_states(size.rows, size.states, threads);
     size.at_once = size.bundle > size.heads ? size.bundle : size.heads;
     return size;
 }
+
+/* What the estimates of all ranges over one block share. Index 1 is the last layer, 0 any other. */
+typedef struct block_costs {
+    uint64_t clean[2];   /* the clean state's passage through a layer */
+    uint64_t passage[2]; /* an ablated state's */
+    uint64_t birth[2];   /* a state's birth in a layer, with its MLP */
+} block_costs;
 
 /* What one state's passage through a layer takes: rows give keys and values, queries ask. */
 static uint64_t passage(const cv_shape *s, size_t rows, size_t queries, const cv_queries *asked, size_t first)
@@ -49,18 +56,30 @@ static uint64_t birth(const cv_shape *s, const cv_wave_sizes *size, size_t queri
     return operations;
 }
 
-static uint64_t operations_of(const cv_shape *s, const cv_trie *trie, const cv_queries *all, const cv_queries *ends,
-                              const cv_wave_sizes *size, const cv_head_range *range)
+/* size is that of any of the ranges: what is read here is the same for all. */
+static block_costs costs_of_block(const cv_shape *s, const cv_trie *trie, const cv_queries *all, const cv_queries *ends,
+                                  const cv_wave_sizes *size, const cv_ablation *ablation)
+{
+    block_costs costs;
+    for (int last = 0; last < 2; last++) {
+        const cv_queries *asked = last ? ends : all;
+        size_t queries = last ? size->ends : size->rows;
+        costs.clean[last] = passage(s, trie->num_rows, asked->count, asked, 0);
+        costs.passage[last] = passage(s, size->rows, queries, asked, size->first);
+        costs.birth[last] = birth(s, size, queries, asked, ablation);
+    }
+    return costs;
+}
+
+static uint64_t operations_of(const cv_shape *s, const block_costs *costs, const cv_wave_sizes *size,
+                              const cv_head_range *range)
 {
     uint64_t operations = 0, live = 0;
     for (size_t l = 0; l < s->L; l++) {
         bool last = l == s->L - 1;
-        const cv_queries *asked = last ? ends : all;
-        size_t queries = last ? size->ends : size->rows;
-        operations += passage(s, trie->num_rows, asked->count, asked, 0);
-        operations += live * passage(s, size->rows, queries, asked, size->first);
+        operations += costs->clean[last] + live * costs->passage[last];
         if ((int)l < range->layer_begin || (int)l >= range->layer_end) continue;
-        operations += size->heads * birth(s, size, queries, asked, &range->ablation);
+        operations += size->heads * costs->birth[last];
         live += size->heads;
     }
     return operations;
@@ -76,22 +95,24 @@ static uint64_t memory_of(const cv_model *model, const cv_shape *s, const cv_tri
     return (clean + bundle + states) * sizeof(float) + cv_layer_weights_bytes(model);
 }
 
-cv_wavefront_cost cv_wavefront_estimate(const cv_model *model, const cv_prompt_block *prompts,
-                                        const cv_head_range *range)
+void cv_wavefront_estimate(const cv_model *model, const cv_prompt_block *prompts, const cv_head_range *ranges,
+                           size_t count, cv_wavefront_cost *costs)
 {
     cv_shape s = cv_shape_of(&model->config);
     cv_trie trie = cv_trie_make(prompts);
     cv_queries all = cv_queries_all(&trie), ends = cv_queries_ends(&trie);
-    cv_wave_sizes size = cv_wave_sizes_of(&model->config, &trie, &ends, range, 1);
-    cv_wavefront_cost cost = {0};
-    cost.work.operations = operations_of(&s, &trie, &all, &ends, &size, range);
-    for (size_t l = 0; l < s.L; l++) cost.work.weight_bytes += cv_layer_file_bytes(&model->layers[l]);
-    cost.memory_bytes = memory_of(model, &s, &trie, &size, prompts->num_prompts);
-    size_t bundle_rows = TILES_PER_THREAD * CV_TILE_ROWS;
-    cost.thread_bytes = sizeof(float) * (cv_scratch_floats(&s, trie.max_length) + size.rows * size.span * s.D +
-                                         bundle_rows * (2 * (s.K + s.H) * s.D + s.d));
+    uint64_t weight_bytes = 0, bundle_rows = TILES_PER_THREAD * CV_TILE_ROWS;
+    for (size_t l = 0; l < s.L; l++) weight_bytes += cv_layer_file_bytes(&model->layers[l]);
+    block_costs block = {0};
+    for (size_t i = 0; i < count; i++) {
+        cv_wave_sizes size = cv_wave_sizes_of(&model->config, &trie, &ends, &ranges[i], 1);
+        if (i == 0) block = costs_of_block(&s, &trie, &all, &ends, &size, &ranges[i].ablation);
+        costs[i].work = (cv_work){operations_of(&s, &block, &size, &ranges[i]), weight_bytes};
+        costs[i].memory_bytes = memory_of(model, &s, &trie, &size, prompts->num_prompts);
+        costs[i].thread_bytes = sizeof(float) * (cv_scratch_floats(&s, trie.max_length) + size.rows * size.span * s.D +
+                                                 bundle_rows * (2 * (s.K + s.H) * s.D + s.d));
+    }
     cv_queries_free(&all);
     cv_queries_free(&ends);
     cv_trie_free(&trie);
-    return cost;
 }

@@ -37,15 +37,20 @@ typedef struct board {
     cv_unit whole; /* all its prompts, layers and heads */
 } board;
 
-size_t cv_unit_cells(const cv_unit *unit)
+cv_head_range cv_unit_range(const cv_unit *unit, const cv_ablation *ablation)
 {
-    return (size_t)(unit->prompt_end - unit->prompt_begin) * (size_t)(unit->layer_end - unit->layer_begin) *
-           (size_t)(unit->head_end - unit->head_begin);
+    return (cv_head_range){*ablation, unit->layer_begin, unit->layer_end, unit->head_begin, unit->head_end};
 }
 
 static size_t unit_states(const cv_unit *unit)
 {
-    return (size_t)(unit->layer_end - unit->layer_begin) * (size_t)(unit->head_end - unit->head_begin);
+    cv_head_range range = cv_unit_range(unit, &(cv_ablation){0});
+    return cv_head_range_states(&range);
+}
+
+size_t cv_unit_cells(const cv_unit *unit)
+{
+    return unit_states(unit) * (size_t)(unit->prompt_end - unit->prompt_begin);
 }
 
 static uint64_t plain_operations(const cv_model *model, const cv_tokens *tokens, const cv_unit *unit)
@@ -56,26 +61,41 @@ static uint64_t plain_operations(const cv_model *model, const cv_tokens *tokens,
     return operations;
 }
 
-/* Fills in what the unit takes with the job's engine. */
-static void price_unit(const cv_inputs *inputs, cv_unit *unit)
+/* Fills in what units [count] of one block of prompts take with the wavefront. */
+static void price_wavefront(const cv_inputs *inputs, cv_unit *units, size_t count)
 {
-    const cv_model *model = inputs->models[unit->model];
-    const cv_tokens *tokens = inputs->tokens[unit->model][unit->set];
-    size_t count = (size_t)(unit->prompt_end - unit->prompt_begin);
-    if (inputs->job.engine == CV_ENGINE_PLAIN) {
-        unit->operations = plain_operations(model, tokens, unit);
-        unit->memory_bytes = unit->thread_bytes = 0;
+    const cv_unit *first = &units[0];
+    const cv_model *model = inputs->models[first->model];
+    size_t prompts = (size_t)(first->prompt_end - first->prompt_begin);
+    cv_prompt_block block = cv_block_open(inputs->tokens[first->model][first->set] + first->prompt_begin, prompts);
+    cv_head_range *ranges = cv_alloc(count, sizeof *ranges);
+    cv_wavefront_cost *costs = cv_alloc(count, sizeof *costs);
+    for (size_t u = 0; u < count; u++) ranges[u] = cv_unit_range(&units[u], &inputs->job.ablations[first->ablation]);
+    cv_wavefront_estimate(model, &block, ranges, count, costs);
+    for (size_t u = 0; u < count; u++) {
+        cv_wavefront_cost ships = cv_ships_estimate(model, prompts, unit_states(&units[u]));
+        units[u].operations = costs[u].work.operations + ships.work.operations;
+        units[u].memory_bytes = costs[u].memory_bytes + ships.memory_bytes;
+        units[u].thread_bytes = costs[u].thread_bytes + ships.thread_bytes;
+    }
+    free(ranges);
+    free(costs);
+    cv_block_close(&block);
+}
+
+/* The same with the job's engine. */
+static void price_units(const cv_inputs *inputs, cv_unit *units, size_t count)
+{
+    if (inputs->job.engine == CV_ENGINE_WAVEFRONT) {
+        price_wavefront(inputs, units, count);
         return;
     }
-    cv_prompt_block block = cv_block_open(tokens + unit->prompt_begin, count);
-    cv_head_range range = {inputs->job.ablations[unit->ablation], unit->layer_begin, unit->layer_end, unit->head_begin,
-                           unit->head_end};
-    cv_wavefront_cost wavefront = cv_wavefront_estimate(model, &block, &range);
-    cv_wavefront_cost ships = cv_ships_estimate(model, count, unit_states(unit));
-    unit->operations = wavefront.work.operations + ships.work.operations;
-    unit->memory_bytes = wavefront.memory_bytes + ships.memory_bytes;
-    unit->thread_bytes = wavefront.thread_bytes + ships.thread_bytes;
-    cv_block_close(&block);
+    for (size_t u = 0; u < count; u++) {
+        const cv_unit *unit = &units[u];
+        units[u].operations =
+            plain_operations(inputs->models[unit->model], inputs->tokens[unit->model][unit->set], unit);
+        units[u].memory_bytes = units[u].thread_bytes = 0;
+    }
 }
 
 static int lesser(int a, int b)
@@ -89,16 +109,23 @@ typedef void (*unit_visitor)(const cv_unit *unit, void *context);
 static void for_each_unit(const board *b, shape cut, unit_visitor visit, void *context)
 {
     const cv_unit *whole = &b->whole;
-    for (int p = 0; p < whole->prompt_end; p += cut.prompts)
+    cv_unit *units = NULL; /* those of one block of prompts, priced together */
+    size_t count, capacity = 0;
+    for (int p = 0; p < whole->prompt_end; p += cut.prompts) {
+        count = 0;
         for (int l = 0; l < whole->layer_end; l += cut.layers)
             for (int h = 0; h < whole->head_end; h += cut.heads) {
-                cv_unit unit = *whole;
-                unit.prompt_begin = p, unit.prompt_end = lesser(p + cut.prompts, whole->prompt_end);
-                unit.layer_begin = l, unit.layer_end = lesser(l + cut.layers, whole->layer_end);
-                unit.head_begin = h, unit.head_end = lesser(h + cut.heads, whole->head_end);
-                price_unit(b->inputs, &unit);
-                visit(&unit, context);
+                cv_reserve(&units, &capacity, count + 1, sizeof *units);
+                cv_unit *unit = &units[count++];
+                *unit = *whole;
+                unit->prompt_begin = p, unit->prompt_end = lesser(p + cut.prompts, whole->prompt_end);
+                unit->layer_begin = l, unit->layer_end = lesser(l + cut.layers, whole->layer_end);
+                unit->head_begin = h, unit->head_end = lesser(h + cut.heads, whole->head_end);
             }
+        price_units(b->inputs, units, count);
+        for (size_t u = 0; u < count; u++) visit(&units[u], context);
+    }
+    free(units);
 }
 
 static void add_price(const cv_unit *unit, void *context)
@@ -237,7 +264,7 @@ bool cv_plan_make(const cv_inputs *inputs, cv_plan *plan, cv_error *err)
     uint64_t whole = 0;
     for (size_t i = 0; i < count; i++) {
         cv_unit unit = boards[i].whole;
-        price_unit(inputs, &unit);
+        price_units(inputs, &unit, 1);
         whole += unit.operations;
     }
     uint64_t wanted = whole / SHARE > SMALLEST ? whole / SHARE : SMALLEST;

@@ -27,6 +27,9 @@ typedef struct cv_unit {
 /* Scores of a unit: layers * heads * prompts doubles, in this order. */
 size_t cv_unit_cells(const cv_unit *unit);
 
+/* The unit's states, under its ablation. */
+cv_head_range cv_unit_range(const cv_unit *unit, const cv_ablation *ablation);
+
 typedef struct cv_plan {
     cv_unit *units; /* [count], owned; in grid order */
     size_t count;

@@ -42,7 +42,7 @@ static bool run_wavefront(cv_engine *engine, const cv_prompt_block *block, const
                           cv_error *err)
 {
     size_t d = (size_t)cv_engine_model(engine)->config.hidden_size, prompts = block->num_prompts;
-    size_t states = (size_t)(range->layer_end - range->layer_begin) * (size_t)(range->head_end - range->head_begin);
+    size_t states = cv_head_range_states(range);
     float *clean = cv_alloc_floats(prompts * d), *ablated = cv_alloc_floats(states * prompts * d);
     bool ok = cv_wavefront(engine, block, range, clean, ablated, err) &&
               cv_ships(engine, prompts, states, clean, ablated, scores, err);
@@ -80,8 +80,7 @@ bool cv_worker_run(cv_worker *worker, const cv_unit *unit, double *scores, cv_wo
     cv_work before = cv_engine_work(engine);
     cv_prompt_block block = cv_block_open(inputs->tokens[unit->model][unit->set] + unit->prompt_begin,
                                           (size_t)(unit->prompt_end - unit->prompt_begin));
-    cv_head_range range = {inputs->job.ablations[unit->ablation], unit->layer_begin, unit->layer_end, unit->head_begin,
-                           unit->head_end};
+    cv_head_range range = cv_unit_range(unit, &inputs->job.ablations[unit->ablation]);
     bool plain = inputs->job.engine == CV_ENGINE_PLAIN;
     bool ok = (plain ? run_plain : run_wavefront)(engine, &block, &range, scores, err);
     cv_block_close(&block);

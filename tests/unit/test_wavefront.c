@@ -86,11 +86,6 @@ static const cv_ablation ablations[] = {
 };
 enum { NUM_SAMPLES = sizeof samples / sizeof samples[0], NUM_ABLATIONS = sizeof ablations / sizeof ablations[0] };
 
-static size_t states_of(const cv_head_range *range)
-{
-    return (size_t)(range->layer_end - range->layer_begin) * (size_t)(range->head_end - range->head_begin);
-}
-
 static cv_head_range all_heads(const cv_model *model, const cv_ablation *ablation)
 {
     return (cv_head_range){*ablation, 0, model->config.num_hidden_layers, 0,
@@ -100,7 +95,8 @@ static cv_head_range all_heads(const cv_model *model, const cv_ablation *ablatio
 /* Ships of a range by the wavefront, [states, prompts]; free() it. */
 static double *wavefront(cv_engine *engine, const sample *s, const cv_head_range *range)
 {
-    size_t d = (size_t)cv_engine_model(engine)->config.hidden_size, P = s->block.num_prompts, S = states_of(range);
+    size_t d = (size_t)cv_engine_model(engine)->config.hidden_size, P = s->block.num_prompts,
+           S = cv_head_range_states(range);
     float *clean = cv_alloc_floats(P * d), *ablated = cv_alloc_floats(S * P * d);
     double *ships = cv_alloc(S * P, sizeof *ships);
     cv_error err;
@@ -216,7 +212,7 @@ START_TEST(any_number_of_threads_gives_the_same_bits)
         sample s = {0};
         samples[i].make(&s);
         cv_head_range range = all_heads(model, &ablations[i]);
-        size_t bytes = states_of(&range) * s.block.num_prompts * sizeof(double);
+        size_t bytes = cv_head_range_states(&range) * s.block.num_prompts * sizeof(double);
         double *first = NULL;
         for (int t = 1; t <= (sparse ? 2 : 4); t++) {
             omp_set_num_threads(t);
@@ -246,8 +242,9 @@ START_TEST(operations_are_those_estimated)
             cv_head_range range = all_heads(model, &ablations[a]);
             cv_engine *engine = cv_engine_open(model, LONGEST);
             free(wavefront(engine, &s, &range));
-            cv_wavefront_cost cost = cv_wavefront_estimate(model, &s.block, &range);
-            cv_wavefront_cost ships = cv_ships_estimate(model, s.block.num_prompts, states_of(&range));
+            cv_wavefront_cost cost;
+            cv_wavefront_estimate(model, &s.block, &range, 1, &cost);
+            cv_wavefront_cost ships = cv_ships_estimate(model, s.block.num_prompts, cv_head_range_states(&range));
             cv_work work = cv_engine_work(engine);
             ck_assert_uint_eq(work.operations, cost.work.operations + ships.work.operations);
             ck_assert_uint_eq(work.weight_bytes, cost.work.weight_bytes + ships.work.weight_bytes);
