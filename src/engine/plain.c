@@ -249,7 +249,8 @@ static void mlp_block(pass *p, const cv_layer_weights *w)
     linear(p, p->gate, w->down_proj, w->down_bias, s->f, s->d, true, p->x);
 }
 
-/* The vocabulary projection of one row, in slices so that a widened one stays small. */
+/* The vocabulary projection of one row, summed in double precision, as scores are small differences of
+ * large logits; in slices, so that a widened one stays small. */
 static bool project(cv_engine *engine, const float *row, float *logits, cv_error *err)
 {
     const cv_shape *s = &engine->shape;
@@ -260,7 +261,9 @@ static bool project(cv_engine *engine, const float *row, float *logits, cv_error
         size_t count = s->V - first < SLICE ? s->V - first : SLICE;
         const float *head = cv_engine_lm_head(engine, first, count, buffer, err);
         ok = head != NULL;
-        if (ok) cv_linear(1, count, s->d, row, s->d, head, s->d, 0.0f, logits + first, count);
+#pragma omp parallel for schedule(static)
+        for (size_t v = 0; v < (ok ? count : 0); v++)
+            logits[first + v] = (float)cv_dot_double(row, head + v * s->d, s->d);
     }
     if (ok) cv_engine_lm_head_done(engine);
     cv_engine_count(engine, 1, s->V, s->d);

@@ -58,6 +58,14 @@ CV_SIMD float cv_dot(const float *x, const float *y, size_t n)
     return sum;
 }
 
+CV_SIMD double cv_dot_double(const float *x, const float *y, size_t n)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < n; i++) sum += (double)x[i] * (double)y[i];
+    return sum;
+}
+
 CV_SIMD bool cv_all_finite(const float *x, size_t n)
 {
     int wrong = 0;

@@ -20,6 +20,9 @@ void cv_add(float *y, const float *x, size_t n);
 /* sum of x[i] * y[i], in single precision */
 float cv_dot(const float *x, const float *y, size_t n);
 
+/* The same, summed in double precision. */
+double cv_dot_double(const float *x, const float *y, size_t n);
+
 /* False if any of x[n] is NaN or infinite. */
 bool cv_all_finite(const float *x, size_t n);
 

@@ -76,6 +76,7 @@ START_TEST(sums_and_products)
         z[i] = y[i];
     }
     ck_assert_double_le(fabs((double)cv_dot(x, y, n) - dot), 1e-6 * (double)n);
+    ck_assert_double_le(fabs(cv_dot_double(x, y, n) - dot), 1e-13);
     cv_add(z, x, n);
     for (size_t i = 0; i < n; i++) ck_assert_float_eq(z[i], y[i] + x[i]);
 }
