@@ -112,16 +112,32 @@ static bool check_models(session *s, cv_error *err)
 
 /* ---- sweeping ---- */
 
-static bool compute_unit(void *context, size_t item, double *values, cv_work *work, cv_error *err)
+/* What a unit yields: its cells as doubles. */
+static bool compute_unit(void *context, size_t item, cv_buffer *out, cv_work *work, cv_error *err)
 {
     session *s = context;
-    return cv_worker_run(s->worker, &s->plan.units[item], values, work, err);
+    const cv_unit *unit = &s->plan.units[item];
+    size_t cells = cv_unit_cells(unit);
+    double *values = cv_alloc(cells, sizeof *values);
+    bool ok = cv_worker_run(s->worker, unit, values, work, err);
+    if (ok) cv_put_array(out, values, cells, sizeof *values);
+    free(values);
+    return ok;
 }
 
-static bool deliver_unit(void *context, size_t item, const double *values, cv_error *err)
+static bool deliver_unit(void *context, size_t item, const char *bytes, size_t length, cv_error *err)
 {
     session *s = context;
-    return cv_scores_put(s->scores, &s->plan.units[item], values, err);
+    const cv_unit *unit = &s->plan.units[item];
+    cv_cursor in = cv_cursor_at(bytes, length);
+    size_t count;
+    double *values = cv_get_array(&in, &count, sizeof *values);
+    bool ok = cv_cursor_done(&in) && count == cv_unit_cells(unit);
+    if (!ok)
+        cv_failed(err, "unit %zu yielded %zu bytes, which are not its %zu scores", item, length, cv_unit_cells(unit));
+    ok = ok && cv_scores_put(s->scores, unit, values, err);
+    free(values);
+    return ok;
 }
 
 /* A status file that cannot be written for a moment is no reason to lose the sweep. */
@@ -173,12 +189,8 @@ static bool open_results(session *s, cv_error *err)
 static bool sweep(session *s, cv_share *mine, cv_error *err)
 {
     uint64_t *costs = cv_alloc(s->plan.count, sizeof *costs);
-    size_t *cells = cv_alloc(s->plan.count, sizeof *cells);
-    for (size_t u = 0; u < s->plan.count; u++) {
-        costs[u] = s->plan.units[u].operations;
-        cells[u] = cv_unit_cells(&s->plan.units[u]);
-    }
-    cv_dispatch dispatch = {s->plan.count, costs, cells, s, compute_unit, deliver_unit, show_progress};
+    for (size_t u = 0; u < s->plan.count; u++) costs[u] = s->plan.units[u].operations;
+    cv_dispatch dispatch = {s->plan.count, costs, NULL, s, compute_unit, deliver_unit, show_progress};
     if (is_first(s)) announce(s);
     s->view = cv_progress_view_open();
     s->sweep_start = cv_seconds();
@@ -186,7 +198,6 @@ static bool sweep(session *s, cv_share *mine, cv_error *err)
     s->sweep_seconds = cv_seconds() - s->sweep_start;
     cv_progress_view_close(&s->view);
     free(costs);
-    free(cells);
     return ok;
 }
 

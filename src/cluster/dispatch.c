@@ -6,6 +6,7 @@
 #include "sweep/bytes.h"
 #include "sweep/queue.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -23,30 +24,33 @@ static const uint64_t STOP = UINT64_MAX;
 typedef struct result {
     size_t item;
     bool ok;
-    cv_error err;   /* where not ok */
-    double *values; /* [cells[item]] where ok, owned */
+    cv_error err;    /* where not ok */
+    cv_buffer bytes; /* where ok, owned */
 } result;
 
 static void compute(const cv_dispatch *dispatch, size_t item, result *out, cv_share *share)
 {
-    *out = (result){.item = item, .err = {CV_OK, ""}, .values = cv_alloc(dispatch->cells[item], sizeof *out->values)};
+    *out = (result){.item = item, .err = {CV_OK, ""}};
     cv_work work = {0};
     double start = cv_seconds();
-    out->ok = dispatch->compute(dispatch->context, item, out->values, &work, &out->err);
+    out->ok = dispatch->compute(dispatch->context, item, &out->bytes, &work, &out->err);
     share->busy_seconds += cv_seconds() - start;
     share->work.operations += work.operations;
     share->work.weight_bytes += work.weight_bytes;
     share->items++;
+    if (out->ok && out->bytes.length > CV_DISPATCH_MOST_BYTES)
+        out->ok = cv_failed(&out->err, "a unit's result has %zu bytes, more than the %zu that can be sent",
+                            out->bytes.length, (size_t)CV_DISPATCH_MOST_BYTES);
 }
 
 /* ---- replies as bytes ---- */
 
-static void pack_result(const cv_dispatch *dispatch, const result *r, cv_buffer *out)
+static void pack_result(const result *r, cv_buffer *out)
 {
     cv_put_u64(out, r->item);
     cv_put_u64(out, r->ok);
     if (r->ok) {
-        cv_put_array(out, r->values, dispatch->cells[r->item], sizeof *r->values);
+        cv_put_array(out, r->bytes.data, r->bytes.length, 1);
     } else {
         cv_put_i64(out, r->err.status);
         cv_put_text(out, r->err.text);
@@ -54,28 +58,29 @@ static void pack_result(const cv_dispatch *dispatch, const result *r, cv_buffer 
 }
 
 /* False if the bytes are no reply about this item. */
-static bool unpack_result(const cv_dispatch *dispatch, size_t item, const char *bytes, size_t length, result *r)
+static bool unpack_result(size_t item, const char *bytes, size_t length, result *r)
 {
     cv_cursor in = cv_cursor_at(bytes, length);
     *r = (result){.item = (size_t)cv_get_u64(&in), .ok = cv_get_u64(&in) == 1};
-    size_t count = 0;
-    char *text = NULL;
     if (r->ok) {
-        r->values = cv_get_array(&in, &count, sizeof *r->values);
+        size_t count = cv_get_count(&in, 1);
+        if (count) cv_buffer_append(&r->bytes, in.data + in.position, count);
+        in.position += count;
     } else {
         r->err.status = (cv_status)cv_get_i64(&in);
-        text = cv_get_text(&in);
+        char *text = cv_get_text(&in);
         snprintf(r->err.text, sizeof r->err.text, "%s", text ? text : "");
         free(text);
     }
-    return cv_cursor_done(&in) && r->item == item && (!r->ok || count == dispatch->cells[item]);
+    return cv_cursor_done(&in) && r->item == item;
 }
 
 /* ---- a rank other than 0 ---- */
 
+static_assert(CV_DISPATCH_MOST_BYTES <= INT_MAX - 4096, "a reply fits into one message");
+
 static void send_bytes(cv_cluster *cluster, const cv_buffer *bytes)
 {
-    if (bytes->length > INT_MAX) cv_fatal("an item's result of %zu bytes is too long for a message", bytes->length);
     CV_MPI(MPI_Send(bytes->data, (int)bytes->length, MPI_BYTE, 0, TAG_REPLY, cluster->work));
 }
 
@@ -98,11 +103,10 @@ static void work_for_rank_0(cv_cluster *cluster, const cv_dispatch *dispatch, cv
         if (order >= dispatch->count) cv_fatal("rank 0 ordered an item that there is not");
         result r;
         compute(dispatch, (size_t)order, &r, share);
-        pack_result(dispatch, &r, &reply);
-        free(r.values);
+        pack_result(&r, &reply);
+        cv_buffer_free(&r.bytes);
         send_bytes(cluster, &reply);
         cv_buffer_free(&reply);
-        reply = (cv_buffer){0};
     }
 }
 
@@ -225,8 +229,9 @@ static void take_result(server *s, result *r)
 {
     cv_error err = r->err;
     cv_queue_done(s->queue, r->item);
-    if (!r->ok || !s->dispatch->deliver(s->dispatch->context, r->item, r->values, &err)) note_error(s, &err);
-    free(r->values);
+    if (!r->ok || !s->dispatch->deliver(s->dispatch->context, r->item, r->bytes.data, r->bytes.length, &err))
+        note_error(s, &err);
+    cv_buffer_free(&r->bytes);
 }
 
 /* The next item for a rank, or STOP. */
@@ -243,12 +248,12 @@ static void serve_reply(server *s, const char *bytes, size_t length, int source)
     uint64_t had = s->orders[source];
     if (had != STOP) {
         result r = {0};
-        if (unpack_result(s->dispatch, (size_t)had, bytes, length, &r)) {
+        if (unpack_result((size_t)had, bytes, length, &r)) {
             take_result(s, &r);
         } else {
             cv_error err;
             cv_failed(&err, "rank %d sent a damaged result", source);
-            free(r.values);
+            cv_buffer_free(&r.bytes);
             cv_queue_done(s->queue, (size_t)had);
             note_error(s, &err);
         }
@@ -284,16 +289,22 @@ static bool serve_bench(server *s, bench *b)
     return true;
 }
 
+static void tick(const server *s)
+{
+    if (s->dispatch->tick)
+        s->dispatch->tick(s->dispatch->context, cv_queue_num_done(s->queue), cv_queue_cost_done(s->queue));
+}
+
 static void serve(server *s, bench *b)
 {
     cv_backoff backoff = {0};
     uint64_t order = next_order(s, 0);
     if (order != STOP) set_bench(b, BUSY, (size_t)order);
+    tick(s);
     while (s->num_serving > 0) {
         bool served = serve_bench(s, b);
         while (s->num_serving > 0 && serve_one(s)) served = true;
-        if (s->dispatch->tick)
-            s->dispatch->tick(s->dispatch->context, cv_queue_num_done(s->queue), cv_queue_cost_done(s->queue));
+        tick(s);
         if (served)
             backoff = (cv_backoff){0};
         else
@@ -304,7 +315,7 @@ static void serve(server *s, bench *b)
 static bool lead(cv_cluster *cluster, const cv_dispatch *dispatch, cv_share *share, cv_error *err)
 {
     server s = {.cluster = cluster, .dispatch = dispatch, .num_serving = cluster->size, .ok = true, .err = err};
-    s.queue = cv_queue_make(dispatch->costs, dispatch->count);
+    s.queue = cv_queue_make(dispatch->costs, dispatch->done, dispatch->count);
     s.orders = cv_alloc((size_t)cluster->size, sizeof *s.orders);
     for (int r = 0; r < cluster->size; r++) s.orders[r] = STOP;
     bench b;

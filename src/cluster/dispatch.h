@@ -1,11 +1,12 @@
 /* Spreads items over the ranks: rank 0 hands them out one at a time by falling cost, and takes part in
- * the work itself. What an item yields is an array of doubles, which only rank 0 gets.
+ * the work itself. What an item yields is a string of bytes, which only rank 0 gets.
  *
  * Rank 0 computes in a second thread, which makes no MPI calls, while its first thread serves the
  * others, so that no rank waits for rank 0 to finish an item. */
 #ifndef CV_DISPATCH_H
 #define CV_DISPATCH_H
 
+#include "base/buffer.h"
 #include "cluster/cluster.h"
 
 #include <caravan/base.h>
@@ -14,19 +15,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* All ranks pass the same count and cells; all functions get context. */
+/* The longest result of one item; a longer one is an error of the dispatch. */
+enum { CV_DISPATCH_MOST_BYTES = 1 << 30 };
+
+/* All ranks pass the same count; all functions get context. */
 typedef struct cv_dispatch {
     size_t count;
     const uint64_t *costs; /* [count], looked at by rank 0 */
-    const size_t *cells;   /* [count] doubles that an item yields */
+    const bool *done;      /* [count] true: is not handed out, but counts as done; looked at by rank 0; NULL: none */
     void *context;
 
-    /* Fills values [cells[item]] and *work. On any rank, on rank 0 in a thread of its own; one call at
-     * a time. False with *err filled stops the dispatch. */
-    bool (*compute)(void *context, size_t item, double *values, cv_work *work, cv_error *err);
-    /* Takes an item's values. On rank 0, in the calling thread, in any order. False stops likewise. */
-    bool (*deliver)(void *context, size_t item, const double *values, cv_error *err);
-    /* Called on rank 0 in the calling thread many times a second; may be NULL. */
+    /* Appends the item's result to *out, which is empty, and fills *work. On any rank, on rank 0 in a
+     * thread of its own; one call at a time. False with *err filled stops the dispatch. */
+    bool (*compute)(void *context, size_t item, cv_buffer *out, cv_work *work, cv_error *err);
+    /* Takes an item's result [length]; bytes are the caller's and aligned for any type, NULL where
+     * length is 0. On rank 0, in the calling thread, in any order. False stops likewise. */
+    bool (*deliver)(void *context, size_t item, const char *bytes, size_t length, cv_error *err);
+    /* Called on rank 0 in the calling thread, at once and then many times a second; may be NULL. */
     void (*tick)(void *context, size_t items_done, uint64_t cost_done);
 } cv_dispatch;
 

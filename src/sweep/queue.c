@@ -12,10 +12,10 @@ typedef struct entry {
 } entry;
 
 struct cv_queue {
-    entry *order;      /* [count] as they go out */
+    entry *order;      /* [num_order] as they go out */
     item_state *state; /* [count] by item */
     uint64_t *costs;   /* [count] by item */
-    size_t count, next, num_out, num_done;
+    size_t count, num_order, next, num_out, num_done;
     uint64_t cost_done;
 };
 
@@ -26,22 +26,31 @@ static int by_falling_cost(const void *left, const void *right)
     return (a->item > b->item) - (a->item < b->item);
 }
 
-static entry *sorted(const uint64_t *costs, size_t count)
+/* The items that are not done. */
+static entry *sorted(const uint64_t *costs, const bool *done, size_t count, size_t *num_order)
 {
     entry *order = cv_alloc(count, sizeof *order);
-    for (size_t i = 0; i < count; i++) order[i] = (entry){costs[i], i};
-    if (count) qsort(order, count, sizeof *order, by_falling_cost);
+    *num_order = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!done || !done[i]) order[(*num_order)++] = (entry){costs[i], i};
+    if (*num_order) qsort(order, *num_order, sizeof *order, by_falling_cost);
     return order;
 }
 
-cv_queue *cv_queue_make(const uint64_t *costs, size_t count)
+cv_queue *cv_queue_make(const uint64_t *costs, const bool *done, size_t count)
 {
     cv_queue *queue = cv_calloc(1, sizeof *queue);
-    queue->order = sorted(costs, count);
+    queue->order = sorted(costs, done, count, &queue->num_order);
     queue->state = cv_calloc(count, sizeof *queue->state);
     queue->costs = cv_alloc(count, sizeof *queue->costs);
-    for (size_t i = 0; i < count; i++) queue->costs[i] = costs[i];
     queue->count = count;
+    for (size_t i = 0; i < count; i++) {
+        queue->costs[i] = costs[i];
+        if (!done || !done[i]) continue;
+        queue->state[i] = DONE;
+        queue->num_done++;
+        queue->cost_done += costs[i];
+    }
     return queue;
 }
 
@@ -56,7 +65,7 @@ void cv_queue_free(cv_queue *queue)
 
 bool cv_queue_next(cv_queue *queue, size_t *item)
 {
-    if (queue->next == queue->count) return false;
+    if (queue->next == queue->num_order) return false;
     *item = queue->order[queue->next++].item;
     queue->state[*item] = OUT;
     queue->num_out++;
@@ -75,7 +84,7 @@ bool cv_queue_done(cv_queue *queue, size_t item)
 
 void cv_queue_stop(cv_queue *queue)
 {
-    queue->next = queue->count;
+    queue->next = queue->num_order;
 }
 
 size_t cv_queue_num_out(const cv_queue *queue)
@@ -95,7 +104,7 @@ uint64_t cv_queue_cost_done(const cv_queue *queue)
 
 uint64_t cv_queue_makespan(const uint64_t *costs, size_t count, int num_ranks)
 {
-    entry *order = sorted(costs, count);
+    entry *order = sorted(costs, NULL, count, &count);
     uint64_t *load = cv_calloc((size_t)num_ranks, sizeof *load), longest = 0;
     for (size_t i = 0; i < count; i++) {
         int least = 0;

@@ -10,9 +10,9 @@
 
 typedef struct cv_queue cv_queue;
 
-/* Items 0 to count - 1 with their costs [count], which are copied. Free with cv_queue_free (NULL is
- * fine). */
-cv_queue *cv_queue_make(const uint64_t *costs, size_t count);
+/* Items 0 to count - 1 with their costs [count], which are copied; those with done [count] set count
+ * as done from the start (NULL: none). Free with cv_queue_free (NULL is fine). */
+cv_queue *cv_queue_make(const uint64_t *costs, const bool *done, size_t count);
 void cv_queue_free(cv_queue *queue);
 
 /* Hands out the most expensive item that is left, the lowest-numbered of equals. False if none is

@@ -27,18 +27,20 @@ enum { MAX_ITEMS = 64 };
 typedef struct work {
     size_t count;
     uint64_t costs[MAX_ITEMS];
-    size_t cells[MAX_ITEMS];
-    int bad_item;     /* whose compute fails; -1 for none */
-    int refused_item; /* whose delivery fails; -1 for none */
-    bool slow;        /* items take as many milliseconds as they cost */
-    int running;      /* computes at this moment on this rank */
+    size_t lengths[MAX_ITEMS]; /* bytes that an item yields */
+    bool done[MAX_ITEMS];      /* before the dispatch */
+    int bad_item;              /* whose compute fails; -1 for none */
+    int refused_item;          /* whose delivery fails; -1 for none */
+    int endless_item;          /* whose result is longer than any may be */
+    bool slow;                 /* items take as many milliseconds as they cost */
+    int running;               /* computes at this moment on this rank */
     int delivered[MAX_ITEMS];
     size_t ticks, most_done;
 } work;
 
-static double value(size_t item, size_t cell)
+static char value(size_t item, size_t place)
 {
-    return (double)item + (double)cell / 1000;
+    return (char)(item * 31 + place * 7);
 }
 
 static void sleep_milliseconds(long count)
@@ -46,21 +48,27 @@ static void sleep_milliseconds(long count)
     nanosleep(&(struct timespec){count / 1000, count % 1000 * 1000000}, NULL);
 }
 
-static bool compute(void *context, size_t item, double *values, cv_work *done, cv_error *err)
+static bool compute(void *context, size_t item, cv_buffer *out, cv_work *done, cv_error *err)
 {
     work *w = context;
     EXPECT(++w->running == 1);
+    EXPECT(out->length == 0);
     if (w->slow) sleep_milliseconds((long)w->costs[item]);
-    for (size_t i = 0; i < w->cells[item]; i++) values[i] = value(item, i);
+    for (size_t i = 0; i < w->lengths[item]; i++) cv_buffer_append(out, &(char){value(item, i)}, 1);
+    if ((int)item == w->endless_item) {
+        out->length = (size_t)CV_DISPATCH_MOST_BYTES + 1; /* never touched, so it takes no memory */
+        out->data = cv_calloc(out->length, 1);
+    }
     *done = (cv_work){w->costs[item], 1};
     w->running--;
     return (int)item != w->bad_item || cv_bad_input(err, "item %zu is bad", item);
 }
 
-static bool deliver(void *context, size_t item, const double *values, cv_error *err)
+static bool deliver(void *context, size_t item, const char *bytes, size_t length, cv_error *err)
 {
     work *w = context;
-    for (size_t i = 0; i < w->cells[item]; i++) EXPECT(values[i] == value(item, i));
+    EXPECT(length == w->lengths[item]);
+    for (size_t i = 0; i < length; i++) EXPECT(bytes[i] == value(item, i));
     w->delivered[item]++;
     return (int)item != w->refused_item || cv_failed(err, "item %zu cannot be taken", item);
 }
@@ -76,17 +84,17 @@ static void tick(void *context, size_t items_done, uint64_t cost_done)
 
 static work make_work(size_t count)
 {
-    work w = {.count = count, .bad_item = -1, .refused_item = -1};
+    work w = {.count = count, .bad_item = -1, .refused_item = -1, .endless_item = -1};
     for (size_t i = 0; i < count; i++) {
         w.costs[i] = 1 + (i * 7) % 11;
-        w.cells[i] = (i * 5) % 9; /* some have none */
+        w.lengths[i] = (i * 5) % 9; /* some have none */
     }
     return w;
 }
 
 static bool run(cv_cluster *cluster, work *w, cv_share *share, cv_error *err)
 {
-    cv_dispatch dispatch = {w->count, w->costs, w->cells, w, compute, deliver, tick};
+    cv_dispatch dispatch = {w->count, w->costs, w->done, w, compute, deliver, tick};
     *err = (cv_error){CV_OK, ""};
     return cv_dispatch_run(cluster, &dispatch, share, err);
 }
@@ -145,6 +153,40 @@ static void a_refused_delivery_stops_all_ranks(cv_cluster *cluster)
     EXPECT(!run(cluster, &w, &share, &err));
     EXPECT(err.status == CV_FAILED);
     if (cv_cluster_rank(cluster) == 0) EXPECT(strcmp(err.text, "item 21 cannot be taken") == 0);
+}
+
+/* Resumed: what is done already is neither computed nor delivered, but counts. */
+static void items_done_before_are_left_out(cv_cluster *cluster, size_t stride)
+{
+    work w = make_work(30);
+    size_t done = 0;
+    for (size_t i = 0; i < w.count; i++) done += w.done[i] = cv_cluster_rank(cluster) == 0 && i % stride == 0;
+    cv_share share, shares[64];
+    cv_error err;
+    EXPECT(run(cluster, &w, &share, &err));
+    cv_cluster_gather(cluster, &share, sizeof share, shares);
+    if (cv_cluster_rank(cluster) != 0) return;
+    size_t items = 0;
+    for (int r = 0; r < cv_cluster_size(cluster); r++) items += shares[r].items;
+    EXPECT(items == w.count - done);
+    for (size_t i = 0; i < w.count; i++) EXPECT(w.delivered[i] == (i % stride != 0));
+    EXPECT(w.most_done == w.count);
+}
+
+static void a_long_result_arrives_and_one_too_long_is_an_error(cv_cluster *cluster)
+{
+    work w = make_work(4);
+    for (size_t i = 0; i < w.count; i++) w.lengths[i] = (i + 1) << 20;
+    cv_share share;
+    cv_error err;
+    EXPECT(run(cluster, &w, &share, &err));
+    for (size_t i = 0; cv_cluster_rank(cluster) == 0 && i < w.count; i++) EXPECT(w.delivered[i] == 1);
+    w = make_work(4);
+    w.lengths[2] = 0;
+    w.endless_item = 2;
+    EXPECT(!run(cluster, &w, &share, &err));
+    EXPECT(strstr(err.text, "more than the 1073741824 that can be sent"));
+    EXPECT(w.delivered[2] == 0);
 }
 
 /* While rank 0 is in its long item, the others must be served: the many short items fit in beside it. */
@@ -207,6 +249,9 @@ int main(int argc, char **argv)
     a_failing_item_stops_all_ranks(cluster, 17);
     a_failing_item_stops_all_ranks(cluster, 39);
     a_refused_delivery_stops_all_ranks(cluster);
+    items_done_before_are_left_out(cluster, 3);
+    items_done_before_are_left_out(cluster, 1); /* all */
+    a_long_result_arrives_and_one_too_long_is_an_error(cluster);
     rank_0_serves_while_it_computes(cluster);
     cv_error err;
     cv_failed(&err, "%d expectations failed", failures);
