@@ -36,7 +36,7 @@ endif()
 list(JOIN hdf5_libraries " " hdf5_libraries)
 set(pc_libraries
     "${CARAVAN_OPENBLAS_LIBRARY} -Wl,-rpath,${openblas_folder} ${hdf5_libraries} ${OpenMP_C_FLAGS} -lm")
-set(pc_modules "jansson, libpcre2-8, libutf8proc, libcrypto")
+set(pc_modules "jansson, libpcre2-8, libutf8proc, libcrypto, zlib")
 if(BUILD_SHARED_LIBS)
     set(pc_needs "Requires.private: ${pc_modules}\nLibs: -L\${libdir} -lcaravan\nLibs.private: ${pc_libraries}")
 else()

@@ -18,6 +18,7 @@ caravan_pkg(JANSSON "jansson>=2.10" libjansson-dev)
 caravan_pkg(PCRE2 "libpcre2-8>=10.30" libpcre2-dev)
 caravan_pkg(UTF8PROC "libutf8proc>=2.2" libutf8proc-dev)
 caravan_pkg(CRYPTO "libcrypto>=1.1.1" libssl-dev)
+caravan_pkg(ZLIB "zlib>=1.2.9" zlib1g-dev)
 
 # The serial build: Caravan writes from one rank only, and the parallel build's headers would drag
 # mpi.h into rooms that must not know of MPI.

@@ -16,7 +16,7 @@ needs() {
     build)
         echo cc:gcc libc6-dev cmake:cmake ninja:ninja-build pkg-config:pkg-config \
             libopenmpi-dev openmpi-bin libopenblas-openmp-dev libhdf5-dev \
-            libjansson-dev libpcre2-dev libutf8proc-dev libssl-dev
+            libjansson-dev libpcre2-dev libutf8proc-dev libssl-dev zlib1g-dev
         ;;
     test)
         echo check valgrind:valgrind libc6-dbg shellcheck:shellcheck clang-format:clang-format \
@@ -86,7 +86,7 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 else
     say "this is not Debian or Ubuntu; Caravan needs, as packages or modules with their headers:"
     echo "    a C compiler (GCC 11 or newer), CMake 3.25 or newer, Ninja, pkg-config, Open MPI 4.1 or newer,"
-    echo "    OpenBLAS built with OpenMP, HDF5 (serial), jansson, PCRE2, utf8proc, OpenSSL's libcrypto;"
+    echo "    OpenBLAS built with OpenMP, HDF5 (serial), jansson, PCRE2, utf8proc, OpenSSL's libcrypto, zlib;"
     echo "    for the tests also Check, valgrind, shellcheck, clang-format, clang-tidy, h5dump, Git, Python 3"
 fi
 check_cmake
