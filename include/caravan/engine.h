@@ -41,6 +41,18 @@ typedef struct cv_ablated_head {
     cv_ablation ablation;
 } cv_ablated_head;
 
+/* Heads that are switched off together: the one idea behind a sweep's single heads, Sahara's steps and
+ * the groups that answers are generated under. Each is computed from the state's own attention before
+ * any of its layer is put in place. No head twice. count 0 is the clean model, and so is NULL. */
+typedef struct cv_head_group {
+    const cv_ablated_head *heads; /* [count], borrowed */
+    size_t count;
+} cv_head_group;
+
+/* Bad input, naming source, if a head does not exist in the model, stands in the group twice (a query
+ * head may be there by itself and by its group of key heads), or its ablation cannot be done. */
+bool cv_head_group_check(const cv_head_group *group, const cv_config *config, const char *source, cv_error *err);
+
 /* "uniform_attention", and so on: the job file's words. -1 for an unknown one. */
 const char *cv_ablation_kind_name(cv_ablation_kind kind);
 int cv_ablation_kind_of(const char *name);
@@ -78,10 +90,14 @@ void cv_engine_close(cv_engine *engine);
 const cv_model *cv_engine_model(const cv_engine *engine);
 cv_work cv_engine_work(const cv_engine *engine); /* done since it was opened */
 
-/* Plain: the logits [vocab_size] after the last of ids [count], with num_heads heads switched off.
+/* Plain: the logits [vocab_size] after the last of ids [count], with a group of heads switched off.
  * Bad input: weights that are not finite (named by tensor), a switch that changes nothing. */
-bool cv_plain_logits(cv_engine *engine, const int32_t *ids, size_t count, const cv_ablated_head *heads,
-                     size_t num_heads, float *logits, cv_error *err);
+bool cv_plain_logits(cv_engine *engine, const int32_t *ids, size_t count, const cv_head_group *group, float *logits,
+                     cv_error *err);
+
+/* Plain: the residual stream [hidden_size] after the last layer (resid_post) at the last of ids. */
+bool cv_plain_state(cv_engine *engine, const int32_t *ids, size_t count, const cv_head_group *group, float *state,
+                    cv_error *err);
 
 /* A block of prompts: ids[p] has count[p] >= 1 tokens, all borrowed during the call. */
 typedef struct cv_prompt_block {
@@ -91,7 +107,7 @@ typedef struct cv_prompt_block {
 } cv_prompt_block;
 
 /* The states of a sweep: every head of [head_begin, head_end) in every layer of
- * [layer_begin, layer_end), each switched off alone. Numbered layer by layer, head by head. */
+ * [layer_begin, layer_end), one switched off in each. Numbered layer by layer, head by head. */
 typedef struct cv_head_range {
     cv_ablation ablation;
     int layer_begin, layer_end, head_begin, head_end;
@@ -101,9 +117,11 @@ typedef struct cv_head_range {
 size_t cv_head_range_states(const cv_head_range *range);
 
 /* Wavefront: the residual stream after the last layer (resid_post) at each prompt's last token.
- * clean is [num_prompts, d], ablated [states, num_prompts, d], both the caller's. */
-bool cv_wavefront(cv_engine *engine, const cv_prompt_block *prompts, const cv_head_range *range, float *clean,
-                  float *ablated, cv_error *err);
+ * trunk [num_prompts, d] is that of the model with group switched off (NULL: the clean model), and
+ * ablated [states, num_prompts, d] that with one head of range more; a head that is in the group
+ * already gives the trunk's. Both are the caller's. range NULL: no states, ablated is not used. */
+bool cv_wavefront(cv_engine *engine, const cv_prompt_block *prompts, const cv_head_group *group,
+                  const cv_head_range *range, float *trunk, float *ablated, cv_error *err);
 
 /* What cv_wavefront will do and need for a block, without doing it: the very operations that it
  * counts, and bytes beside the mapped weights, in one part for the states and one for each thread. */
@@ -113,9 +131,9 @@ typedef struct cv_wavefront_cost {
     uint64_t thread_bytes;
 } cv_wavefront_cost;
 
-/* costs [count] of so many ranges of one ablation over one block. */
-void cv_wavefront_estimate(const cv_model *model, const cv_prompt_block *prompts, const cv_head_range *ranges,
-                           size_t count, cv_wavefront_cost *costs);
+/* costs [count] of so many ranges of one ablation over one block, with a group switched off. */
+void cv_wavefront_estimate(const cv_model *model, const cv_prompt_block *prompts, const cv_head_group *group,
+                           const cv_head_range *ranges, size_t count, cv_wavefront_cost *costs);
 
 /* The same for one pass of the plain engine over a prompt. */
 cv_work cv_plain_estimate(const cv_model *model, size_t tokens);

@@ -204,7 +204,8 @@ static bool compute(const request *r, const cv_model *model, const cv_tokenizer 
     bool ok = heads && get_tokens(r, tokenizer, model, &tokens, err) && cv_blas_check(err);
     if (ok) {
         engine = cv_engine_open(model, (int)tokens.count);
-        ok = cv_plain_logits(engine, tokens.ids, tokens.count, heads, r->ablations.count, logits, err);
+        cv_head_group group = {heads, r->ablations.count};
+        ok = cv_plain_logits(engine, tokens.ids, tokens.count, &group, logits, err);
     }
     if (ok && r->output) ok = write_output(r, &tokens, logits, count, err);
     if (ok) {

@@ -36,14 +36,14 @@ static void mean_over(const float *heads, size_t num_heads, size_t D, float *mea
 }
 
 /* Each row's mean of v over its path: the parent's sum and its own value. */
-static float *running_means(const cv_layer_context *c, const cv_bundle *clean)
+static float *running_means(const cv_layer_context *c, const cv_bundle *parent)
 {
     const cv_shape *s = &c->engine->shape;
     size_t width = s->K * s->D, rows = c->trie->num_rows;
     double *sum = cv_alloc(rows * width, sizeof *sum);
     float *mean = cv_alloc_floats(rows * width);
     for (size_t row = 0; row < rows; row++) {
-        const float *v = clean->kv + row * 2 * width + width;
+        const float *v = parent->kv + row * 2 * width + width;
         const double *above = c->trie->parent[row] < 0 ? NULL : sum + (size_t)c->trie->parent[row] * width;
         double length = (double)(c->trie->position[row] + 1);
         for (size_t i = 0; i < width; i++) {
@@ -56,22 +56,23 @@ static float *running_means(const cv_layer_context *c, const cv_bundle *clean)
 }
 
 /* RoPE turns all heads of a position alike, so the mean after it is the mean before it, turned. */
-cv_birth cv_birth_make(const cv_layer_context *context, const cv_bundle *clean, const cv_ablation *ablation,
+cv_birth cv_birth_make(const cv_layer_context *context, const cv_bundle *parent, const cv_ablation *ablation,
                        size_t first)
 {
     const cv_shape *s = &context->engine->shape;
-    cv_birth birth = {.context = context, .clean = clean, .ablation = ablation, .first = first};
-    size_t rows = context->trie->num_rows, queries = clean->asked->count;
+    cv_birth birth = {.context = context, .parent = parent, .ablation = ablation, .first = first};
+    size_t rows = context->trie->num_rows, queries = parent->asked->count;
     if (ablation->kind == CV_UNIFORM_ATTENTION && ablation->epsilon == 0)
-        birth.running_mean = running_means(context, clean);
+        birth.running_mean = running_means(context, parent);
     if (ablation->kind != CV_MEAN_OVER_HEADS) return birth;
     if (ablation->mean_of == CV_MEAN_OF_Q) {
         birth.mean_q = cv_alloc_floats(queries * s->D);
-        for (size_t i = 0; i < queries; i++) mean_over(clean->q + i * s->H * s->D, s->H, s->D, birth.mean_q + i * s->D);
+        for (size_t i = 0; i < queries; i++)
+            mean_over(parent->q + i * s->H * s->D, s->H, s->D, birth.mean_q + i * s->D);
     } else if (ablation->mean_of == CV_MEAN_OF_K) {
         birth.mean_k = cv_alloc_floats(rows * s->D);
         for (size_t row = 0; row < rows; row++)
-            mean_over(clean->kv + row * 2 * s->K * s->D, s->K, s->D, birth.mean_k + row * s->D);
+            mean_over(parent->kv + row * 2 * s->K * s->D, s->K, s->D, birth.mean_k + row * s->D);
     }
     return birth;
 }
@@ -89,15 +90,15 @@ void cv_birth_free(cv_birth *birth)
 static void attend_anew(const cv_birth *birth, size_t head, const cv_query_block *block, float *z)
 {
     const cv_shape *s = shape_of(birth);
-    const cv_bundle *clean = birth->clean;
+    const cv_bundle *parent = birth->parent;
     cv_scratch *scratch = &birth->context->scratch[omp_get_thread_num()];
     size_t width = 2 * s->K * s->D, group = head / s->G;
-    const float *k = birth->mean_k ? birth->mean_k : clean->kv + group * s->D;
+    const float *k = birth->mean_k ? birth->mean_k : parent->kv + group * s->D;
     cv_gather_path(birth->context->trie, block, 0, NULL, k, birth->mean_k ? s->D : width, s->D, scratch->k);
-    cv_gather_path(birth->context->trie, block, 0, NULL, clean->kv + (s->K + group) * s->D, width, s->D, scratch->v);
+    cv_gather_path(birth->context->trie, block, 0, NULL, parent->kv + (s->K + group) * s->D, width, s->D, scratch->v);
     for (size_t i = 0; i < block->count; i++) {
         size_t query = block->first + i;
-        const float *q = birth->mean_q ? birth->mean_q + query * s->D : clean->q + (query * s->H + head) * s->D;
+        const float *q = birth->mean_q ? birth->mean_q + query * s->D : parent->q + (query * s->H + head) * s->D;
         memcpy(scratch->q + i * s->D, q, s->D * sizeof *q);
     }
     double epsilon = birth->ablation->kind == CV_UNIFORM_ATTENTION ? birth->ablation->epsilon : 1;
@@ -105,19 +106,19 @@ static void attend_anew(const cv_birth *birth, size_t head, const cv_query_block
               scratch->v, scratch->scores, z);
 }
 
-/* The head's z of one query where it follows from the clean ones row by row, into z [D]. */
+/* The head's z of one query where it follows from the parent's row by row, into z [D]. */
 static void replace_z(const cv_birth *birth, size_t head, size_t query, float *z)
 {
     const cv_shape *s = shape_of(birth);
-    const cv_bundle *clean = birth->clean;
-    const float *own = clean->z + (query * s->H + head) * s->D;
+    const cv_bundle *parent = birth->parent;
+    const float *own = parent->z + (query * s->H + head) * s->D;
     if (birth->running_mean) {
-        size_t row = clean->asked->row[query];
+        size_t row = parent->asked->row[query];
         memcpy(z, birth->running_mean + (row * s->K + head / s->G) * s->D, s->D * sizeof *z);
     } else if (birth->ablation->kind == CV_VALUE_SCALE) {
         for (size_t c = 0; c < s->D; c++) z[c] = (float)birth->ablation->epsilon * own[c];
     } else {
-        mean_over(clean->z + query * s->H * s->D, s->H, s->D, z);
+        mean_over(parent->z + query * s->H * s->D, s->H, s->D, z);
     }
 }
 
@@ -126,7 +127,7 @@ static void replace_z(const cv_birth *birth, size_t head, size_t query, float *z
 static bool head_delta(const cv_birth *birth, size_t head, size_t skipped, size_t stride, float *delta)
 {
     const cv_shape *s = shape_of(birth);
-    const cv_queries *asked = birth->clean->asked;
+    const cv_queries *asked = birth->parent->asked;
     bool by_attention = cv_birth_attends(birth->ablation);
     bool changed = false, silent = true;
     float *z = birth->context->scratch[omp_get_thread_num()].z;
@@ -136,7 +137,7 @@ static bool head_delta(const cv_birth *birth, size_t head, size_t skipped, size_
         for (size_t i = 0; i < block->count; i++) {
             size_t query = block->first + i;
             if (!by_attention) replace_z(birth, head, query, z + i * s->D);
-            const float *own = birth->clean->z + (query * s->H + head) * s->D;
+            const float *own = birth->parent->z + (query * s->H + head) * s->D;
             float *out = delta + (query - skipped) * stride;
             for (size_t c = 0; c < s->D; c++) {
                 out[c] = z[i * s->D + c] - own[c];
@@ -148,23 +149,31 @@ static bool head_delta(const cv_birth *birth, size_t head, size_t skipped, size_
     return changed || silent;
 }
 
-bool cv_birth_state(const cv_birth *birth, size_t head, float *delta, float *x)
+static size_t span_of(const cv_birth *birth)
+{
+    return (size_t)cv_ablation_span(birth->ablation, &birth->context->engine->model->config);
+}
+
+bool cv_birth_delta(const cv_birth *birth, size_t head, float *delta)
+{
+    const cv_queries *asked = birth->parent->asked;
+    size_t D = shape_of(birth)->D, span = span_of(birth), skipped = cv_queries_below(asked, birth->first);
+    bool changed = asked->count == skipped;
+    for (size_t i = 0; i < span; i++)
+        if (head_delta(birth, head * span + i, skipped, span * D, delta + i * D)) changed = true;
+    return changed;
+}
+
+void cv_birth_add(const cv_birth *birth, size_t head, size_t queries, const float *delta, float *x)
 {
     const cv_shape *s = shape_of(birth);
-    const cv_bundle *clean = birth->clean;
-    size_t span = (size_t)cv_ablation_span(birth->ablation, &birth->context->engine->model->config);
-    size_t skipped = cv_queries_below(clean->asked, birth->first), queries = clean->asked->count - skipped;
-    bool changed = queries == 0;
-    for (size_t i = 0; i < span; i++)
-        if (head_delta(birth, head * span + i, skipped, span * s->D, delta + i * s->D)) changed = true;
-    memcpy(x, clean->xq + skipped * s->d, queries * s->d * sizeof *x);
-    cv_linear(queries, s->d, span * s->D, delta, span * s->D, birth->context->weights->o_proj + head * span * s->D,
-              s->H * s->D, 1.0f, x, s->d);
-    return changed;
+    size_t width = span_of(birth) * s->D;
+    cv_linear(queries, s->d, width, delta, width, birth->context->weights->o_proj + head * width, s->H * s->D, 1.0f, x,
+              s->d);
 }
 
 uint64_t cv_birth_operations(const cv_birth *birth, size_t num_heads)
 {
     if (!cv_birth_attends(birth->ablation)) return 0;
-    return cv_queries_attention_operations(birth->clean->asked, birth->first, num_heads, shape_of(birth)->D);
+    return cv_queries_attention_operations(birth->parent->asked, birth->first, num_heads, shape_of(birth)->D);
 }

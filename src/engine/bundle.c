@@ -274,3 +274,9 @@ void cv_mlp(const cv_layer_context *c, size_t num_states, size_t rows, size_t qu
             cv_add(here + i * s->d, c->weights->down_bias, s->d);
     }
 }
+
+uint64_t cv_bundle_operations(const cv_shape *s, size_t rows, size_t queries, const cv_queries *asked, size_t first)
+{
+    uint64_t products = rows * 2 * s->K * s->D * s->d + queries * 2 * s->H * s->D * s->d + queries * 3 * s->f * s->d;
+    return 2 * products + cv_queries_attention_operations(asked, first, s->H, s->D);
+}

@@ -72,4 +72,8 @@ void cv_bundle_output(const cv_layer_context *c, cv_bundle *bundle);  /* xq += z
 /* x [num_states, queries, d] += MLP(x), in place; rows as in cv_tiles_of. */
 void cv_mlp(const cv_layer_context *c, size_t num_states, size_t rows, size_t queries, float *x);
 
+/* What all steps and the MLP count for one state of so many rows and queries (rows from first on). */
+uint64_t cv_bundle_operations(const cv_shape *shape, size_t rows, size_t queries, const cv_queries *asked,
+                              size_t first);
+
 #endif

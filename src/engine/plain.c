@@ -192,18 +192,19 @@ static bool head_is_silent(const pass *p, size_t head)
 }
 
 /* Applies every switch of this layer. All are computed from the clean z before any is put in. */
-static bool ablate_layer(pass *p, size_t layer, const cv_ablated_head *heads, size_t num_heads, cv_error *err)
+static bool ablate_layer(pass *p, size_t layer, const cv_head_group *group, cv_error *err)
 {
     const cv_shape *s = p->shape;
     float *z = NULL;
-    for (size_t a = 0; a < num_heads; a++) {
-        if ((size_t)heads[a].layer != layer) continue;
-        const cv_ablation *ablation = &heads[a].ablation;
+    for (size_t a = 0; a < group->count; a++) {
+        const cv_ablated_head *head = &group->heads[a];
+        if ((size_t)head->layer != layer) continue;
+        const cv_ablation *ablation = &head->ablation;
         size_t span = (size_t)cv_ablation_span(ablation, &p->engine->model->config);
         size_t bytes = p->n * s->H * s->D * sizeof *z;
         if (!z) memcpy(z = cv_alloc(bytes, 1), p->z, bytes);
         bool changed = p->n == 1;
-        for (size_t h = (size_t)heads[a].head * span; h < ((size_t)heads[a].head + 1) * span; h++) {
+        for (size_t h = (size_t)head->head * span; h < ((size_t)head->head + 1) * span; h++) {
             ablated_z(p, h, ablation);
             changed = changed || head_differs(p, h) || head_is_silent(p, h);
             for (size_t i = 0; i < p->n; i++)
@@ -211,7 +212,7 @@ static bool ablate_layer(pass *p, size_t layer, const cv_ablated_head *heads, si
         }
         if (changed) continue;
         free(z);
-        return cv_engine_nothing_changed(p->engine, layer, (size_t)heads[a].head, ablation->kind, err);
+        return cv_engine_nothing_changed(p->engine, layer, (size_t)head->head, ablation->kind, err);
     }
     if (!z) return true;
     memcpy(p->z, z, p->n * s->H * s->D * sizeof *z);
@@ -219,8 +220,7 @@ static bool ablate_layer(pass *p, size_t layer, const cv_ablated_head *heads, si
     return true;
 }
 
-static bool attention_block(pass *p, size_t layer, const cv_layer_weights *w, const cv_ablated_head *heads,
-                            size_t num_heads, cv_error *err)
+static bool attention_block(pass *p, size_t layer, const cv_layer_weights *w, const cv_head_group *group, cv_error *err)
 {
     const cv_shape *s = p->shape;
     normalise(p, w->input_layernorm);
@@ -234,7 +234,7 @@ static bool attention_block(pass *p, size_t layer, const cv_layer_weights *w, co
 #pragma omp parallel for schedule(dynamic)
     for (size_t h = 0; h < s->H; h++) attend(p, h, 1, own_q, own_k, p->z + h * s->D, s->H * s->D);
     cv_engine_count(p->engine, s->H * p->n, p->n + 1, s->D); /* scores and weighted values of the causal half */
-    if (!ablate_layer(p, layer, heads, num_heads, err)) return false;
+    if (!ablate_layer(p, layer, group, err)) return false;
     linear(p, p->z, w->o_proj, w->o_bias, s->H * s->D, s->d, true, p->x);
     return true;
 }
@@ -271,39 +271,35 @@ static bool project(cv_engine *engine, const float *row, float *logits, cv_error
     return ok;
 }
 
-static bool check_heads(const cv_engine *engine, const cv_ablated_head *heads, size_t num_heads, cv_error *err)
+bool cv_plain_state(cv_engine *engine, const int32_t *ids, size_t count, const cv_head_group *group, float *state,
+                    cv_error *err)
 {
-    const cv_config *config = &engine->model->config;
-    for (size_t a = 0; a < num_heads; a++) {
-        int count = cv_ablation_heads(&heads[a].ablation, config);
-        if (heads[a].layer < 0 || heads[a].layer >= config->num_hidden_layers || heads[a].head < 0 ||
-            heads[a].head >= count)
-            return cv_bad_input(err, "%s: L%dH%d does not exist; the model has layers 0 to %d and %s 0 to %d",
-                                engine->model->path, heads[a].layer, heads[a].head, config->num_hidden_layers - 1,
-                                heads[a].ablation.granularity == CV_GRANULARITY_HEAD ? "heads" : "groups", count - 1);
-        if (!cv_ablation_check(&heads[a].ablation, config, err)) return false;
-    }
-    return true;
-}
-
-bool cv_plain_logits(cv_engine *engine, const int32_t *ids, size_t count, const cv_ablated_head *heads,
-                     size_t num_heads, float *logits, cv_error *err)
-{
+    static const cv_head_group clean = {0};
     assert(count >= 1 && count <= engine->rope.positions);
-    if (!check_heads(engine, heads, num_heads, err)) return false;
+    if (!group) group = &clean;
+    if (!cv_head_group_check(group, &engine->model->config, engine->model->path, err)) return false;
     const cv_shape *s = &engine->shape;
     pass p = pass_make(engine, count);
     bool ok = cv_engine_embed(engine, ids, count, p.x, err);
     for (size_t l = 0; ok && l < s->L; l++) {
         const cv_layer_weights *w = cv_engine_plain_layer(engine, l, err);
-        ok = w && attention_block(&p, l, w, heads, num_heads, err);
+        ok = w && attention_block(&p, l, w, group, err);
         if (!ok) break;
         mlp_block(&p, w);
         ok = cv_engine_check_stream(engine, l, p.x, count * s->d, err);
     }
-    float *last = p.x + (count - 1) * s->d;
-    ok = ok && cv_engine_final_norm(engine, 1, last, last, err) && project(engine, last, logits, err);
+    if (ok) memcpy(state, p.x + (count - 1) * s->d, s->d * sizeof *state);
     pass_free(&p);
+    return ok;
+}
+
+bool cv_plain_logits(cv_engine *engine, const int32_t *ids, size_t count, const cv_head_group *group, float *logits,
+                     cv_error *err)
+{
+    float *state = cv_alloc_floats(engine->shape.d);
+    bool ok = cv_plain_state(engine, ids, count, group, state, err) &&
+              cv_engine_final_norm(engine, 1, state, state, err) && project(engine, state, logits, err);
+    free(state);
     return ok;
 }
 

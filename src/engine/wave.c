@@ -3,6 +3,7 @@
 #include "engine/birth.h"
 #include "engine/bundle.h"
 #include "engine/engine.h"
+#include "engine/trunk.h"
 
 enum { TILES_PER_THREAD = 4 };
 
@@ -35,17 +36,9 @@ cv_wave_sizes cv_wave_sizes_of(const cv_config *config, const cv_trie *trie, con
 
 /* What the estimates of all ranges over one block share. Index 1 is the last layer, 0 any other. */
 typedef struct block_costs {
-    uint64_t clean[2];   /* the clean state's passage through a layer */
-    uint64_t passage[2]; /* an ablated state's */
+    uint64_t passage[2]; /* an ablated state's passage through a layer */
     uint64_t birth[2];   /* a state's birth in a layer, with its MLP */
 } block_costs;
-
-/* What one state's passage through a layer takes: rows give keys and values, queries ask. */
-static uint64_t passage(const cv_shape *s, size_t rows, size_t queries, const cv_queries *asked, size_t first)
-{
-    uint64_t products = rows * 2 * s->K * s->D * s->d + queries * 2 * s->H * s->D * s->d + queries * 3 * s->f * s->d;
-    return 2 * products + cv_queries_attention_operations(asked, first, s->H, s->D);
-}
 
 /* What the birth of one state takes in its layer. */
 static uint64_t birth(const cv_shape *s, const cv_wave_sizes *size, size_t queries, const cv_queries *asked,
@@ -57,27 +50,27 @@ static uint64_t birth(const cv_shape *s, const cv_wave_sizes *size, size_t queri
 }
 
 /* size is that of any of the ranges: what is read here is the same for all. */
-static block_costs costs_of_block(const cv_shape *s, const cv_trie *trie, const cv_queries *all, const cv_queries *ends,
+static block_costs costs_of_block(const cv_shape *s, const cv_queries *all, const cv_queries *ends,
                                   const cv_wave_sizes *size, const cv_ablation *ablation)
 {
     block_costs costs;
     for (int last = 0; last < 2; last++) {
         const cv_queries *asked = last ? ends : all;
         size_t queries = last ? size->ends : size->rows;
-        costs.clean[last] = passage(s, trie->num_rows, asked->count, asked, 0);
-        costs.passage[last] = passage(s, size->rows, queries, asked, size->first);
+        costs.passage[last] = cv_bundle_operations(s, size->rows, queries, asked, size->first);
         costs.birth[last] = birth(s, size, queries, asked, ablation);
     }
     return costs;
 }
 
+/* The states alone, without the trunk. */
 static uint64_t operations_of(const cv_shape *s, const block_costs *costs, const cv_wave_sizes *size,
                               const cv_head_range *range)
 {
     uint64_t operations = 0, live = 0;
     for (size_t l = 0; l < s->L; l++) {
         bool last = l == s->L - 1;
-        operations += costs->clean[last] + live * costs->passage[last];
+        operations += live * costs->passage[last];
         if ((int)l < range->layer_begin || (int)l >= range->layer_end) continue;
         operations += size->heads * costs->birth[last];
         live += size->heads;
@@ -85,30 +78,41 @@ static uint64_t operations_of(const cv_shape *s, const block_costs *costs, const
     return operations;
 }
 
-static uint64_t memory_of(const cv_model *model, const cv_shape *s, const cv_trie *trie, const cv_wave_sizes *size,
-                          size_t prompts)
+static uint64_t memory_of(const cv_model *model, const cv_shape *s, const cv_trie *trie, const cv_head_group *group,
+                          const cv_wave_sizes *size, size_t prompts)
 {
     uint64_t asked = 2 * s->K * s->D + 2 * s->H * s->D; /* kv, q, z of a row */
-    uint64_t clean = trie->num_rows * (2 * s->d + asked + 4 * s->K * s->D);
+    uint64_t means = trie->num_rows * 3 * s->K * s->D;  /* a layer's running means of v, and their sums in double */
     uint64_t bundle = size->rows * asked + size->at_once * size->ends * s->d;
     uint64_t states = size->stored * size->rows * s->d + (size->states + 1) * prompts * s->d;
-    return (clean + bundle + states) * sizeof(float) + cv_layer_weights_bytes(model);
+    return (means + bundle + states) * sizeof(float) + cv_trunk_bytes(model, trie, group) +
+           cv_layer_weights_bytes(model);
 }
 
-void cv_wavefront_estimate(const cv_model *model, const cv_prompt_block *prompts, const cv_head_range *ranges,
-                           size_t count, cv_wavefront_cost *costs)
+static uint64_t trunk_operations(const cv_model *model, const cv_trie *trie, const cv_queries *all,
+                                 const cv_queries *ends, const cv_head_group *group)
+{
+    uint64_t operations = 0;
+    size_t last = (size_t)model->config.num_hidden_layers - 1;
+    for (size_t l = 0; l <= last; l++) operations += cv_trunk_operations(model, trie, l == last ? ends : all, group, l);
+    return operations;
+}
+
+void cv_wavefront_estimate(const cv_model *model, const cv_prompt_block *prompts, const cv_head_group *group,
+                           const cv_head_range *ranges, size_t count, cv_wavefront_cost *costs)
 {
     cv_shape s = cv_shape_of(&model->config);
     cv_trie trie = cv_trie_make(prompts);
     cv_queries all = cv_queries_all(&trie), ends = cv_queries_ends(&trie);
     uint64_t weight_bytes = 0, bundle_rows = TILES_PER_THREAD * CV_TILE_ROWS;
+    uint64_t trunk = trunk_operations(model, &trie, &all, &ends, group);
     for (size_t l = 0; l < s.L; l++) weight_bytes += cv_layer_file_bytes(&model->layers[l]);
     block_costs block = {0};
     for (size_t i = 0; i < count; i++) {
         cv_wave_sizes size = cv_wave_sizes_of(&model->config, &trie, &ends, &ranges[i], 1);
-        if (i == 0) block = costs_of_block(&s, &trie, &all, &ends, &size, &ranges[i].ablation);
-        costs[i].work = (cv_work){operations_of(&s, &block, &size, &ranges[i]), weight_bytes};
-        costs[i].memory_bytes = memory_of(model, &s, &trie, &size, prompts->num_prompts);
+        if (i == 0) block = costs_of_block(&s, &all, &ends, &size, &ranges[i].ablation);
+        costs[i].work = (cv_work){trunk + operations_of(&s, &block, &size, &ranges[i]), weight_bytes};
+        costs[i].memory_bytes = memory_of(model, &s, &trie, group, &size, prompts->num_prompts);
         costs[i].thread_bytes = sizeof(float) * (cv_scratch_floats(&s, trie.max_length) + size.rows * size.span * s.D +
                                                  bundle_rows * (2 * (s.K + s.H) * s.D + s.d));
     }

@@ -1,13 +1,15 @@
 /* The wavefront: all ablated states of a block of prompts, layer by layer.
  *
- * At layer l there live the clean state and every state born in a layer below. Each weight matrix
- * meets all their rows at once; then the layer's own states are born from the clean one. The last
- * layer needs one row per prompt. docs/architecture.md has a picture. */
+ * At layer l there live the trunk and every state born in a layer below. Each weight matrix meets all
+ * their rows at once; then the layer's own states are born from the trunk. The last layer needs one row
+ * per prompt. docs/architecture.md has a picture. */
 #include <caravan/engine.h>
 
 #include "base/memory.h"
 #include "engine/birth.h"
 #include "engine/bundle.h"
+#include "engine/group.h"
+#include "engine/trunk.h"
 #include "engine/wave.h"
 
 #include <assert.h>
@@ -22,34 +24,21 @@ typedef struct wave {
     cv_queries all, ends;
     cv_wave_sizes size;
     size_t threads, live; /* states born so far */
-    cv_bundle clean, bundle;
+    cv_trunk trunk;
+    cv_bundle bundle;
     float *x;           /* [stored, rows, d] */
     float *delta;       /* [threads, rows, span * D] */
-    float *clean_ends;  /* [ends of the trie, d] */
     float *bundle_ends; /* [bundle, ends, d] */
     cv_scratch *scratch;
     float *out; /* [states, num_prompts, d], the caller's */
 } wave;
-
-static void open_clean(wave *w)
-{
-    const cv_shape *s = &w->engine->shape;
-    size_t rows = w->trie.num_rows;
-    w->clean = (cv_bundle){.num_states = 1};
-    w->clean.x = cv_alloc_floats(rows * s->d);
-    w->clean.kv = cv_alloc_floats(rows * 2 * s->K * s->D);
-    w->clean.clean_kv = w->clean.kv;
-    w->clean.q = cv_alloc_floats(rows * s->H * s->D);
-    w->clean.z = cv_alloc_floats(rows * s->H * s->D);
-    w->clean_ends = cv_alloc_floats(w->ends.count * s->d);
-}
 
 static void open_states(wave *w)
 {
     const cv_shape *s = &w->engine->shape;
     const cv_wave_sizes *size = &w->size;
     w->x = cv_alloc_floats(size->stored * size->rows * s->d);
-    w->bundle = (cv_bundle){.first = size->first, .clean_kv = w->clean.kv};
+    w->bundle = (cv_bundle){.first = size->first, .clean_kv = w->trunk.bundle.kv};
     w->bundle.kv = cv_alloc_floats(size->bundle * size->rows * 2 * s->K * s->D);
     w->bundle.q = cv_alloc_floats(size->bundle * size->rows * s->H * s->D);
     w->bundle.z = cv_alloc_floats(size->bundle * size->rows * s->H * s->D);
@@ -57,7 +46,8 @@ static void open_states(wave *w)
     w->delta = cv_alloc_floats(w->threads * size->rows * w->size.span * s->D);
 }
 
-static void wave_open(wave *w, cv_engine *engine, const cv_prompt_block *prompts, const cv_head_range *range)
+static bool wave_open(wave *w, cv_engine *engine, const cv_prompt_block *prompts, const cv_head_group *group,
+                      const cv_head_range *range, cv_error *err)
 {
     *w = (wave){.engine = engine, .range = range, .threads = (size_t)omp_get_max_threads()};
     w->trie = cv_trie_make(prompts);
@@ -65,16 +55,17 @@ static void wave_open(wave *w, cv_engine *engine, const cv_prompt_block *prompts
     w->all = cv_queries_all(&w->trie);
     w->ends = cv_queries_ends(&w->trie);
     w->size = cv_wave_sizes_of(&engine->model->config, &w->trie, &w->ends, range, w->threads);
+    if (!cv_trunk_open(&w->trunk, engine, &w->trie, group, NULL, err)) return false;
     w->scratch = cv_scratch_make(&engine->shape, w->trie.max_length, w->threads);
-    open_clean(w);
     open_states(w);
+    return true;
 }
 
 static void wave_close(wave *w)
 {
-    float *const owned[] = {w->clean.x,  w->clean.kv, w->clean.q,     w->clean.z, w->clean_ends, w->bundle.kv,
-                            w->bundle.q, w->bundle.z, w->bundle_ends, w->x,       w->delta};
+    float *const owned[] = {w->bundle.kv, w->bundle.q, w->bundle.z, w->bundle_ends, w->x, w->delta};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) free(owned[i]);
+    cv_trunk_close(&w->trunk);
     cv_scratch_free(w->scratch, w->threads);
     cv_queries_free(&w->all);
     cv_queries_free(&w->ends);
@@ -88,19 +79,19 @@ static void deliver(wave *w, size_t state, size_t num_states, const float *ends)
     for (size_t i = 0; i < num_states; i++)
         for (size_t p = 0; p < prompts; p++) {
             size_t end = w->trie.end_of[p];
-            if (end < skipped) continue; /* a clean row, delivered when that is finished */
+            if (end < skipped) continue; /* a row of the trunk, delivered when that is finished */
             memcpy(w->out + ((state + i) * prompts + p) * d, ends + (i * w->size.ends + end - skipped) * d,
                    d * sizeof *ends);
         }
 }
 
-static void deliver_clean(wave *w, float *clean)
+static void deliver_trunk(wave *w, float *trunk)
 {
     size_t d = w->engine->shape.d, prompts = w->trie.num_prompts, skipped = w->ends.count - w->size.ends;
     for (size_t p = 0; p < prompts; p++) {
         size_t end = w->trie.end_of[p];
-        const float *row = w->clean_ends + end * d;
-        memcpy(clean + p * d, row, d * sizeof *row);
+        const float *row = w->trunk.ends + end * d;
+        memcpy(trunk + p * d, row, d * sizeof *row);
         for (size_t state = 0; end < skipped && state < w->size.states; state++)
             memcpy(w->out + (state * prompts + p) * d, row, d * sizeof *row);
     }
@@ -124,22 +115,29 @@ static void pass_live(wave *w, const cv_layer_context *c, bool last)
     }
 }
 
-/* This layer's states are born from the clean one. */
-static bool give_birth(wave *w, const cv_layer_context *c, size_t layer, bool last, cv_error *err)
+/* This layer's states are born from the trunk. A head that the trunk lacks already changes nothing. */
+static bool give_birth(wave *w, const cv_layer_context *c, const cv_head_group *group, size_t layer, bool last,
+                       cv_error *err)
 {
     const cv_shape *s = &w->engine->shape;
-    size_t heads = w->size.heads, queries = last ? w->size.ends : w->size.rows;
-    size_t width = w->size.span * s->D, unchanged = SIZE_MAX;
+    const cv_bundle *trunk = &w->trunk.bundle;
+    size_t heads = w->size.heads, queries = last ? w->size.ends : w->size.rows, span = w->size.span;
+    size_t width = span * s->D, unchanged = SIZE_MAX, skipped = trunk->asked->count - queries;
     float *x = last ? w->bundle_ends : w->x + w->live * w->size.rows * s->d;
-    cv_birth birth = cv_birth_make(c, &w->clean, &w->range->ablation, w->size.first);
+    cv_birth birth = cv_birth_make(c, trunk, &w->range->ablation, w->size.first);
 #pragma omp parallel for schedule(dynamic) reduction(min : unchanged)
     for (size_t i = 0; i < heads; i++) {
-        float *delta = w->delta + (size_t)omp_get_thread_num() * w->size.rows * width;
         size_t head = (size_t)w->range->head_begin + i;
-        if (!cv_birth_state(&birth, head, delta, x + i * queries * s->d) && head < unchanged) unchanged = head;
+        float *delta = w->delta + (size_t)omp_get_thread_num() * w->size.rows * width, *state = x + i * queries * s->d;
+        memcpy(state, trunk->xq + skipped * s->d, queries * s->d * sizeof *state);
+        if (cv_head_group_covers(group, &w->engine->model->config, (int)layer, (int)(head * span),
+                                 (int)((head + 1) * span)))
+            continue;
+        if (!cv_birth_delta(&birth, head, delta) && head < unchanged) unchanged = head;
+        cv_birth_add(&birth, head, queries, delta, state);
     }
     cv_engine_count(w->engine, heads * queries, s->d, width);
-    w->engine->work.operations += cv_birth_operations(&birth, heads * w->size.span);
+    w->engine->work.operations += cv_birth_operations(&birth, heads * span);
     cv_birth_free(&birth);
     if (unchanged != SIZE_MAX)
         return cv_engine_nothing_changed(w->engine, layer, unchanged, w->range->ablation.kind, err);
@@ -151,37 +149,38 @@ static bool give_birth(wave *w, const cv_layer_context *c, size_t layer, bool la
 
 static bool pass_layer(wave *w, size_t layer, cv_error *err)
 {
-    const cv_shape *s = &w->engine->shape;
     const cv_layer_weights *weights = cv_engine_layer(w->engine, layer, err);
     if (!weights) return false;
-    bool last = layer == s->L - 1;
+    bool last = layer == w->engine->shape.L - 1;
     cv_layer_context c = {w->engine, weights, &w->trie, w->scratch};
-    w->clean.asked = last ? &w->ends : &w->all;
-    w->clean.xq = last ? w->clean_ends : w->clean.x;
-    cv_bundle_project(&c, &w->clean);
-    cv_bundle_attend(&c, &w->clean);
-    cv_bundle_output(&c, &w->clean);
+    if (!cv_trunk_attend(&w->trunk, &c, layer, last ? &w->ends : &w->all, err)) return false;
     pass_live(w, &c, last);
-    if ((int)layer >= w->range->layer_begin && (int)layer < w->range->layer_end && w->size.states > 0)
-        if (!give_birth(w, &c, layer, last, err)) return false;
-    cv_mlp(&c, 1, w->trie.num_rows, w->clean.asked->count, w->clean.xq);
-    return cv_engine_check_stream(w->engine, layer, w->clean.xq, w->clean.asked->count * s->d, err);
+    bool gives_birth = (int)layer >= w->range->layer_begin && (int)layer < w->range->layer_end && w->size.heads > 0;
+    if (gives_birth && !give_birth(w, &c, w->trunk.group, layer, last, err)) return false;
+    return cv_trunk_finish(&w->trunk, &c, layer, err);
 }
 
-bool cv_wavefront(cv_engine *engine, const cv_prompt_block *prompts, const cv_head_range *range, float *clean,
-                  float *ablated, cv_error *err)
+static void check_range(const cv_head_range *range, const cv_config *config)
 {
-    assert(prompts->num_prompts > 0);
     assert(range->layer_begin >= 0 && range->layer_begin <= range->layer_end);
-    assert(range->layer_end <= engine->model->config.num_hidden_layers);
+    assert(range->layer_end <= config->num_hidden_layers);
     assert(range->head_begin >= 0 && range->head_begin <= range->head_end);
-    assert(range->head_end <= cv_ablation_heads(&range->ablation, &engine->model->config));
+    assert(range->head_end <= cv_ablation_heads(&range->ablation, config));
+}
+
+bool cv_wavefront(cv_engine *engine, const cv_prompt_block *prompts, const cv_head_group *group,
+                  const cv_head_range *range, float *trunk, float *ablated, cv_error *err)
+{
+    static const cv_head_range no_heads = {0};
+    assert(prompts->num_prompts > 0);
+    if (!range) range = &no_heads;
+    check_range(range, &engine->model->config);
+    if (group && !cv_head_group_check(group, &engine->model->config, engine->model->path, err)) return false;
     wave w;
-    wave_open(&w, engine, prompts, range);
+    bool ok = wave_open(&w, engine, prompts, group, range, err);
     w.out = ablated;
-    bool ok = cv_engine_embed(engine, w.trie.token, w.trie.num_rows, w.clean.x, err);
     for (size_t l = 0; ok && l < engine->shape.L; l++) ok = pass_layer(&w, l, err);
-    if (ok) deliver_clean(&w, clean);
+    if (ok) deliver_trunk(&w, trunk);
     wave_close(&w);
     return ok;
 }

@@ -71,7 +71,7 @@ static void price_wavefront(const cv_inputs *inputs, cv_unit *units, size_t coun
     cv_head_range *ranges = cv_alloc(count, sizeof *ranges);
     cv_wavefront_cost *costs = cv_alloc(count, sizeof *costs);
     for (size_t u = 0; u < count; u++) ranges[u] = cv_unit_range(&units[u], &inputs->job.ablations[first->ablation]);
-    cv_wavefront_estimate(model, &block, ranges, count, costs);
+    cv_wavefront_estimate(model, &block, NULL, ranges, count, costs);
     for (size_t u = 0; u < count; u++) {
         cv_wavefront_cost ships = cv_ships_estimate(model, prompts, unit_states(&units[u]));
         units[u].operations = costs[u].work.operations + ships.work.operations;

@@ -44,7 +44,7 @@ static bool run_wavefront(cv_engine *engine, const cv_prompt_block *block, const
     size_t d = (size_t)cv_engine_model(engine)->config.hidden_size, prompts = block->num_prompts;
     size_t states = cv_head_range_states(range);
     float *clean = cv_alloc_floats(prompts * d), *ablated = cv_alloc_floats(states * prompts * d);
-    bool ok = cv_wavefront(engine, block, range, clean, ablated, err) &&
+    bool ok = cv_wavefront(engine, block, NULL, range, clean, ablated, err) &&
               cv_ships(engine, prompts, states, clean, ablated, scores, err);
     free(clean);
     free(ablated);
@@ -60,11 +60,12 @@ static bool run_plain(cv_engine *engine, const cv_prompt_block *block, const cv_
     bool ok = true;
     for (size_t p = 0; ok && p < block->num_prompts; p++) {
         double *score = scores + p;
-        ok = cv_plain_logits(engine, block->ids[p], block->count[p], NULL, 0, clean, err);
+        ok = cv_plain_logits(engine, block->ids[p], block->count[p], NULL, clean, err);
         for (int l = range->layer_begin; ok && l < range->layer_end; l++)
             for (int h = range->head_begin; ok && h < range->head_end; h++, score += block->num_prompts) {
                 cv_ablated_head head = {l, h, range->ablation};
-                ok = cv_plain_logits(engine, block->ids[p], block->count[p], &head, 1, ablated, err);
+                cv_head_group group = {&head, 1};
+                ok = cv_plain_logits(engine, block->ids[p], block->count[p], &group, ablated, err);
                 if (ok) *score = cv_kl_divergence(clean, ablated, V);
             }
     }
@@ -104,10 +105,9 @@ bool cv_worker_check_model(cv_worker *worker, int model, cv_error *err)
     size_t d = (size_t)cv_engine_model(engine)->config.hidden_size;
     const cv_tokens *prompt = shortest(worker->inputs, model);
     cv_prompt_block block = cv_block_open(prompt, 1);
-    cv_head_range no_heads = {.ablation = worker->inputs->job.ablations[0]};
     float *clean = cv_alloc_floats(d), unused;
     double none;
-    bool ok = cv_wavefront(engine, &block, &no_heads, clean, &unused, err) &&
+    bool ok = cv_wavefront(engine, &block, NULL, NULL, clean, NULL, err) &&
               cv_ships(engine, 1, 0, clean, &unused, &none, err);
     cv_block_close(&block);
     free(clean);

@@ -86,7 +86,7 @@ static void check_plain(const fixture *f, const char *name)
     float *logits = cv_alloc_floats(f->V);
     cv_error err;
     for (size_t p = 0; p < f->num_prompts; p++) {
-        ck_assert_msg(cv_plain_logits(f->engine, f->ids[p], f->count[p], NULL, 0, logits, &err), "%s", err.text);
+        ck_assert_msg(cv_plain_logits(f->engine, f->ids[p], f->count[p], NULL, logits, &err), "%s", err.text);
         compare(f, name, p, logits);
     }
     free(logits);
@@ -97,11 +97,10 @@ static void check_wavefront(const fixture *f, const char *name)
 {
     size_t d = f->engine->shape.d;
     float *clean = cv_alloc_floats(f->num_prompts * d), *head = cv_alloc_floats(f->V * d);
-    float *logits = cv_alloc_floats(f->num_prompts * f->V), none;
+    float *logits = cv_alloc_floats(f->num_prompts * f->V);
     cv_prompt_block block = {f->num_prompts, f->ids, f->count};
-    cv_head_range no_heads = {.ablation = {.kind = CV_UNIFORM_ATTENTION}};
     cv_error err;
-    ck_assert_msg(cv_wavefront(f->engine, &block, &no_heads, clean, &none, &err), "%s", err.text);
+    ck_assert_msg(cv_wavefront(f->engine, &block, NULL, NULL, clean, NULL, &err), "%s", err.text);
     ck_assert_msg(cv_engine_final_norm(f->engine, f->num_prompts, clean, clean, &err), "%s", err.text);
     cv_tensor_widen(&f->model->lm_head, 0, (int64_t)f->V, head);
     cv_linear(f->num_prompts, f->V, d, clean, d, head, d, 0.0f, logits, f->V);

@@ -100,7 +100,7 @@ static double *wavefront(cv_engine *engine, const sample *s, const cv_head_range
     float *clean = cv_alloc_floats(P * d), *ablated = cv_alloc_floats(S * P * d);
     double *ships = cv_alloc(S * P, sizeof *ships);
     cv_error err;
-    ck_assert_msg(cv_wavefront(engine, &s->block, range, clean, ablated, &err), "%s", err.text);
+    ck_assert_msg(cv_wavefront(engine, &s->block, NULL, range, clean, ablated, &err), "%s", err.text);
     ck_assert_msg(cv_ships(engine, P, S, clean, ablated, ships, &err), "%s", err.text);
     free(clean);
     free(ablated);
@@ -113,9 +113,9 @@ typedef float all_logits[MOST_PROMPTS][61];
 static void plain(cv_engine *engine, const sample *s, const cv_ablated_head *head, all_logits logits)
 {
     cv_error err;
+    cv_head_group group = {head, head ? 1 : 0};
     for (size_t p = 0; p < s->block.num_prompts; p++)
-        ck_assert_msg(cv_plain_logits(engine, s->ids[p], s->count[p], head, head ? 1 : 0, logits[p], &err), "%s",
-                      err.text);
+        ck_assert_msg(cv_plain_logits(engine, s->ids[p], s->count[p], &group, logits[p], &err), "%s", err.text);
 }
 
 static void compare(cv_engine *engine, const char *name, const sample *s, const cv_head_range *range)
@@ -243,7 +243,7 @@ START_TEST(operations_are_those_estimated)
             cv_engine *engine = cv_engine_open(model, LONGEST);
             free(wavefront(engine, &s, &range));
             cv_wavefront_cost cost;
-            cv_wavefront_estimate(model, &s.block, &range, 1, &cost);
+            cv_wavefront_estimate(model, &s.block, NULL, &range, 1, &cost);
             cv_wavefront_cost ships = cv_ships_estimate(model, s.block.num_prompts, cv_head_range_states(&range));
             cv_work work = cv_engine_work(engine);
             ck_assert_uint_eq(work.operations, cost.work.operations + ships.work.operations);
@@ -267,7 +267,7 @@ START_TEST(a_switch_that_changes_nothing_is_an_error)
     cv_head_range range = {ablations[1], 0, 1, 0, 6};
     float clean[32], ablated[6 * 32];
     cv_error err = {0};
-    ck_assert(!cv_wavefront(engine, &block, &range, clean, ablated, &err));
+    ck_assert(!cv_wavefront(engine, &block, NULL, &range, clean, ablated, &err));
     ck_assert_int_eq(err.status, CV_BAD_INPUT);
     ck_assert_ptr_nonnull(strstr(err.text, "L0H0"));
     cv_engine_close(engine);
@@ -285,15 +285,14 @@ START_TEST(weights_that_are_not_finite_are_named)
         cv_engine *engine = cv_engine_open(model, LONGEST);
         sample s = {0};
         tangled(&s);
-        cv_head_range none = {.ablation = ablations[0]};
         float clean[MOST_PROMPTS * 32], logits[64];
         cv_error err = {0};
-        ck_assert(!cv_wavefront(engine, &s.block, &none, clean, clean, &err));
+        ck_assert(!cv_wavefront(engine, &s.block, NULL, NULL, clean, NULL, &err));
         ck_assert_int_eq(err.status, CV_BAD_INPUT);
         ck_assert_ptr_nonnull(strstr(err.text, "model.layers.2.mlp.up_proj.weight"));
         ck_assert_ptr_nonnull(strstr(err.text, "element 77"));
         for (int again = 0; again < 2; again++) {
-            ck_assert(!cv_plain_logits(engine, s.ids[0], s.count[0], NULL, 0, logits, &err));
+            ck_assert(!cv_plain_logits(engine, s.ids[0], s.count[0], NULL, logits, &err));
             ck_assert_ptr_nonnull(strstr(err.text, "element 77"));
         }
         cv_engine_close(engine);
