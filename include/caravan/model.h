@@ -66,9 +66,13 @@ typedef struct cv_layer {
 
 typedef struct cv_checkpoint cv_checkpoint;
 
+enum { CV_EOS_MAX = 64 };
+
 typedef struct cv_model {
     char *path; /* the directory as the caller gave it */
     cv_config config;
+    int32_t eos[CV_EOS_MAX];   /* [num_eos] tokens that end an answer, each inside the vocabulary */
+    size_t num_eos;            /* 0: the files name none, and answers end at their longest */
     cv_tensor embed_tokens;    /* [vocab_size, d] */
     cv_layer *layers;          /* [num_hidden_layers] */
     cv_tensor norm;            /* [1, d] */

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "model/checkpoint.h"
 #include "model/config.h"
+#include "model/eos.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -204,7 +205,8 @@ cv_model *cv_model_open(const char *directory, cv_error *err)
     model->path = cv_strdup(directory);
     char *config = cv_path_join(directory, "config.json");
     bool ok = cv_config_load(config, &model->config, err) && check_no_adapter(directory, err) &&
-              (model->checkpoint = cv_checkpoint_open(directory, err)) != NULL && bind_all(model, err);
+              cv_eos_load(model, err) && (model->checkpoint = cv_checkpoint_open(directory, err)) != NULL &&
+              bind_all(model, err);
     free(config);
     if (ok) return model;
     cv_model_close(model);
