@@ -32,9 +32,10 @@ static size_t rounded(size_t floats)
 }
 
 /* Lays a thread's arrays into memory and says how many floats they take; only that where memory is NULL. */
-static size_t lay_scratch(const cv_shape *s, size_t longest, float *memory, cv_scratch *scratch)
+static size_t lay_scratch(const cv_shape *s, const cv_trie *trie, float *memory, cv_scratch *scratch)
 {
-    size_t queries = s->G * CV_QUERY_BLOCK, used = 0;
+    size_t queries = s->G * CV_QUERY_BLOCK, longest = trie->max_length, used = 0;
+    float *sums = NULL;
     const struct {
         float **array;
         size_t floats;
@@ -47,26 +48,28 @@ static size_t lay_scratch(const cv_shape *s, size_t longest, float *memory, cv_s
         {&scratch->k, longest * s->D},
         {&scratch->v, longest * s->D},
         {&scratch->scores, queries * longest},
+        {&sums, trie->num_rows * s->D * (sizeof(double) / sizeof(float))},
     };
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
         if (memory) *arrays[i].array = memory + used;
         used += rounded(arrays[i].floats);
     }
+    if (memory) scratch->sums = (double *)(void *)sums;
     return used;
 }
 
-size_t cv_scratch_floats(const cv_shape *shape, size_t longest)
+size_t cv_scratch_floats(const cv_shape *shape, const cv_trie *trie)
 {
     cv_scratch unused;
-    return lay_scratch(shape, longest, NULL, &unused);
+    return lay_scratch(shape, trie, NULL, &unused);
 }
 
-cv_scratch *cv_scratch_make(const cv_shape *shape, size_t longest, size_t num_threads)
+cv_scratch *cv_scratch_make(const cv_shape *shape, const cv_trie *trie, size_t num_threads)
 {
     cv_scratch *all = cv_alloc(num_threads, sizeof *all);
     for (size_t t = 0; t < num_threads; t++) {
-        all[t].memory = cv_alloc_floats(cv_scratch_floats(shape, longest));
-        lay_scratch(shape, longest, all[t].memory, &all[t]);
+        all[t].memory = cv_alloc_floats(cv_scratch_floats(shape, trie));
+        lay_scratch(shape, trie, all[t].memory, &all[t]);
     }
     return all;
 }

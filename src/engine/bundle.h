@@ -38,13 +38,14 @@ typedef struct cv_scratch {
     float *q, *z;  /* [G * CV_QUERY_BLOCK, D] */
     float *k, *v;  /* [longest, D] */
     float *scores; /* [G * CV_QUERY_BLOCK, longest] */
+    double *sums;  /* [rows of the trie, D] */
     float *memory; /* all of the above, owned */
 } cv_scratch;
 
-/* num_threads of them; longest is the longest prompt's tokens. Free with cv_scratch_free. */
-cv_scratch *cv_scratch_make(const cv_shape *shape, size_t longest, size_t num_threads);
+/* num_threads of them. Free with cv_scratch_free. */
+cv_scratch *cv_scratch_make(const cv_shape *shape, const cv_trie *trie, size_t num_threads);
 void cv_scratch_free(cv_scratch *scratch, size_t num_threads);
-size_t cv_scratch_floats(const cv_shape *shape, size_t longest); /* of one thread */
+size_t cv_scratch_floats(const cv_shape *shape, const cv_trie *trie); /* of one thread */
 
 /* What the steps below need: one layer of one engine over one trie. */
 typedef struct cv_layer_context {

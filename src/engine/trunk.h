@@ -12,8 +12,8 @@
 typedef struct cv_trunk {
     const cv_head_group *group; /* borrowed; NULL: the clean model */
     cv_bundle bundle;           /* one state with all rows; its arrays are owned, but see cv_trunk_keep_kv */
+    float *ablated_z;           /* [rows, H * D] bundle.z with the group switched off, owned; NULL without group */
     float *ends;                /* [trie->num_ends, d] the residual stream after the last layer, owned */
-    float *delta;               /* [rows, width] what the group changes of one layer's z, owned; NULL without group */
     float *kv;                  /* bundle.kv where that is the trunk's own, else NULL */
 } cv_trunk;
 

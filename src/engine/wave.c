@@ -1,9 +1,12 @@
 #include "engine/wave.h"
 
-#include "engine/birth.h"
+#include "base/memory.h"
+#include "engine/ablate.h"
 #include "engine/bundle.h"
 #include "engine/engine.h"
 #include "engine/trunk.h"
+
+#include <stdlib.h>
 
 enum { TILES_PER_THREAD = 4 };
 
@@ -21,7 +24,7 @@ static size_t bundle_states(size_t rows, size_t states, size_t threads)
 cv_wave_sizes cv_wave_sizes_of(const cv_config *config, const cv_trie *trie, const cv_queries *ends,
                                const cv_head_range *range, size_t threads)
 {
-    cv_wave_sizes size = {.first = cv_birth_changes_roots(&range->ablation) ? 0 : trie->num_roots};
+    cv_wave_sizes size = {.first = cv_ablate_first(&range->ablation, trie)};
     bool to_the_top = range->layer_end == config->num_hidden_layers;
     size.rows = trie->num_rows - size.first;
     size.ends = ends->count - cv_queries_below(ends, size.first);
@@ -40,37 +43,49 @@ typedef struct block_costs {
     uint64_t birth[2];   /* a state's birth in a layer, with its MLP */
 } block_costs;
 
-/* What the birth of one state takes in its layer. */
-static uint64_t birth(const cv_shape *s, const cv_wave_sizes *size, size_t queries, const cv_queries *asked,
-                      const cv_ablation *ablation)
-{
-    uint64_t operations = 2 * queries * (s->d * size->span * s->D + 3 * s->f * s->d);
-    if (cv_birth_attends(ablation)) operations += cv_queries_attention_operations(asked, size->first, size->span, s->D);
-    return operations;
-}
-
 /* size is that of any of the ranges: what is read here is the same for all. */
-static block_costs costs_of_block(const cv_shape *s, const cv_queries *all, const cv_queries *ends,
+static block_costs costs_of_block(const cv_model *model, const cv_queries *all, const cv_queries *ends,
                                   const cv_wave_sizes *size, const cv_ablation *ablation)
 {
+    cv_shape s = cv_shape_of(&model->config);
     block_costs costs;
     for (int last = 0; last < 2; last++) {
         const cv_queries *asked = last ? ends : all;
         size_t queries = last ? size->ends : size->rows;
-        costs.passage[last] = cv_bundle_operations(s, size->rows, queries, asked, size->first);
-        costs.birth[last] = birth(s, size, queries, asked, ablation);
+        costs.passage[last] = cv_bundle_operations(&s, size->rows, queries, asked, size->first);
+        costs.birth[last] = 2 * queries * (s.d * size->span * s.D + 3 * s.f * s.d) +
+                            cv_ablate_operations(ablation, &model->config, asked, size->first);
     }
     return costs;
 }
 
-/* The states alone, without the trunk. */
-static uint64_t operations_of(const cv_shape *s, const block_costs *costs, const cv_wave_sizes *size,
-                              const cv_head_range *range)
+/* What the trie's rows cost whatever the range: the trunk's passage, and for each layer what the group
+ * adds to the passage of a state. */
+typedef struct group_costs {
+    uint64_t trunk;
+    uint64_t *layer; /* [L], owned */
+} group_costs;
+
+static group_costs costs_of_group(const cv_model *model, const cv_trie *trie, const cv_queries *all,
+                                  const cv_queries *ends, const cv_head_group *group, size_t first)
 {
-    uint64_t operations = 0, live = 0;
+    size_t L = (size_t)model->config.num_hidden_layers;
+    group_costs costs = {0, cv_alloc(L, sizeof *costs.layer)};
+    for (size_t l = 0; l < L; l++) {
+        const cv_queries *asked = l == L - 1 ? ends : all;
+        costs.trunk += cv_trunk_operations(model, trie, asked, group, l);
+        costs.layer[l] = cv_ablate_group_operations(group, &model->config, trie, asked, first, l);
+    }
+    return costs;
+}
+
+static uint64_t operations_of(const cv_shape *s, const block_costs *costs, const group_costs *group,
+                              const cv_wave_sizes *size, const cv_head_range *range)
+{
+    uint64_t operations = group->trunk, live = 0;
     for (size_t l = 0; l < s->L; l++) {
         bool last = l == s->L - 1;
-        operations += live * costs->passage[last];
+        operations += live * (costs->passage[last] + group->layer[l]);
         if ((int)l < range->layer_begin || (int)l >= range->layer_end) continue;
         operations += size->heads * costs->birth[last];
         live += size->heads;
@@ -82,20 +97,9 @@ static uint64_t memory_of(const cv_model *model, const cv_shape *s, const cv_tri
                           const cv_wave_sizes *size, size_t prompts)
 {
     uint64_t asked = 2 * s->K * s->D + 2 * s->H * s->D; /* kv, q, z of a row */
-    uint64_t means = trie->num_rows * 3 * s->K * s->D;  /* a layer's running means of v, and their sums in double */
     uint64_t bundle = size->rows * asked + size->at_once * size->ends * s->d;
     uint64_t states = size->stored * size->rows * s->d + (size->states + 1) * prompts * s->d;
-    return (means + bundle + states) * sizeof(float) + cv_trunk_bytes(model, trie, group) +
-           cv_layer_weights_bytes(model);
-}
-
-static uint64_t trunk_operations(const cv_model *model, const cv_trie *trie, const cv_queries *all,
-                                 const cv_queries *ends, const cv_head_group *group)
-{
-    uint64_t operations = 0;
-    size_t last = (size_t)model->config.num_hidden_layers - 1;
-    for (size_t l = 0; l <= last; l++) operations += cv_trunk_operations(model, trie, l == last ? ends : all, group, l);
-    return operations;
+    return (bundle + states) * sizeof(float) + cv_trunk_bytes(model, trie, group) + cv_layer_weights_bytes(model);
 }
 
 void cv_wavefront_estimate(const cv_model *model, const cv_prompt_block *prompts, const cv_head_group *group,
@@ -105,17 +109,21 @@ void cv_wavefront_estimate(const cv_model *model, const cv_prompt_block *prompts
     cv_trie trie = cv_trie_make(prompts);
     cv_queries all = cv_queries_all(&trie), ends = cv_queries_ends(&trie);
     uint64_t weight_bytes = 0, bundle_rows = TILES_PER_THREAD * CV_TILE_ROWS;
-    uint64_t trunk = trunk_operations(model, &trie, &all, &ends, group);
     for (size_t l = 0; l < s.L; l++) weight_bytes += cv_layer_file_bytes(&model->layers[l]);
     block_costs block = {0};
+    group_costs off = {0};
     for (size_t i = 0; i < count; i++) {
         cv_wave_sizes size = cv_wave_sizes_of(&model->config, &trie, &ends, &ranges[i], 1);
-        if (i == 0) block = costs_of_block(&s, &all, &ends, &size, &ranges[i].ablation);
-        costs[i].work = (cv_work){trunk + operations_of(&s, &block, &size, &ranges[i]), weight_bytes};
+        if (i == 0) {
+            block = costs_of_block(model, &all, &ends, &size, &ranges[i].ablation);
+            off = costs_of_group(model, &trie, &all, &ends, group, size.first);
+        }
+        costs[i].work = (cv_work){operations_of(&s, &block, &off, &size, &ranges[i]), weight_bytes};
         costs[i].memory_bytes = memory_of(model, &s, &trie, group, &size, prompts->num_prompts);
-        costs[i].thread_bytes = sizeof(float) * (cv_scratch_floats(&s, trie.max_length) + size.rows * size.span * s.D +
+        costs[i].thread_bytes = sizeof(float) * (cv_scratch_floats(&s, &trie) + size.rows * size.span * s.D +
                                                  bundle_rows * (2 * (s.K + s.H) * s.D + s.d));
     }
+    free(off.layer);
     cv_queries_free(&all);
     cv_queries_free(&ends);
     cv_trie_free(&trie);

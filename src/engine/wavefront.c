@@ -6,7 +6,8 @@
 #include <caravan/engine.h>
 
 #include "base/memory.h"
-#include "engine/birth.h"
+#include "engine/ablate.h"
+#include "engine/blas.h"
 #include "engine/bundle.h"
 #include "engine/group.h"
 #include "engine/trunk.h"
@@ -56,7 +57,7 @@ static bool wave_open(wave *w, cv_engine *engine, const cv_prompt_block *prompts
     w->ends = cv_queries_ends(&w->trie);
     w->size = cv_wave_sizes_of(&engine->model->config, &w->trie, &w->ends, range, w->threads);
     if (!cv_trunk_open(&w->trunk, engine, &w->trie, group, NULL, err)) return false;
-    w->scratch = cv_scratch_make(&engine->shape, w->trie.max_length, w->threads);
+    w->scratch = cv_scratch_make(&engine->shape, &w->trie, w->threads);
     open_states(w);
     return true;
 }
@@ -97,8 +98,8 @@ static void deliver_trunk(wave *w, float *trunk)
     }
 }
 
-/* The states born below pass through the layer, a bundle at a time. */
-static void pass_live(wave *w, const cv_layer_context *c, bool last)
+/* The states born below pass through the layer, a bundle at a time, and lose the group's heads in it. */
+static bool pass_live(wave *w, const cv_layer_context *c, size_t layer, bool last, cv_error *err)
 {
     size_t d = w->engine->shape.d;
     cv_bundle *b = &w->bundle;
@@ -109,36 +110,56 @@ static void pass_live(wave *w, const cv_layer_context *c, bool last)
         b->xq = last ? w->bundle_ends : b->x;
         cv_bundle_project(c, b);
         cv_bundle_attend(c, b);
+        if (!cv_ablate_group(c, b, w->trunk.group, layer, err)) return false;
         cv_bundle_output(c, b);
         cv_mlp(c, b->num_states, w->size.rows, last ? w->size.ends : w->size.rows, b->xq);
         if (last) deliver(w, state, b->num_states, w->bundle_ends);
     }
+    return true;
 }
 
-/* This layer's states are born from the trunk. A head that the trunk lacks already changes nothing. */
-static bool give_birth(wave *w, const cv_layer_context *c, const cv_head_group *group, size_t layer, bool last,
-                       cv_error *err)
+/* x [queries, d]: the trunk's stream with one head (or group of query heads) of the layer more switched
+ * off, x = xq + (z' - z) W_o[head]. delta [queries, span * D] is scratch. */
+static bool give_birth_to(const wave *w, const cv_layer_context *c, size_t head, size_t queries, float *delta, float *x)
 {
     const cv_shape *s = &w->engine->shape;
     const cv_bundle *trunk = &w->trunk.bundle;
+    size_t span = w->size.span, width = span * s->D, skipped = trunk->asked->count - queries;
+    bool changed = queries == 0;
+    for (size_t h = 0; h < span; h++) {
+        float *z = delta + h * s->D;
+        if (cv_ablate_head(c, trunk, 0, &w->range->ablation, head * span + h, w->size.first, z, width)) changed = true;
+        for (size_t i = 0; i < queries; i++) {
+            const float *own = trunk->z + ((skipped + i) * s->H + head * span + h) * s->D;
+            for (size_t j = 0; j < s->D; j++) z[i * width + j] -= own[j];
+        }
+    }
+    cv_linear(queries, s->d, width, delta, width, c->weights->o_proj + head * width, s->H * s->D, 1.0f, x, s->d);
+    return changed;
+}
+
+/* This layer's states are born from the trunk. A head that the trunk lacks already changes nothing. */
+static bool give_birth(wave *w, const cv_layer_context *c, size_t layer, bool last, cv_error *err)
+{
+    const cv_shape *s = &w->engine->shape;
+    const cv_config *config = &w->engine->model->config;
+    const cv_bundle *trunk = &w->trunk.bundle;
     size_t heads = w->size.heads, queries = last ? w->size.ends : w->size.rows, span = w->size.span;
-    size_t width = span * s->D, unchanged = SIZE_MAX, skipped = trunk->asked->count - queries;
+    size_t skipped = trunk->asked->count - queries, unchanged = SIZE_MAX;
     float *x = last ? w->bundle_ends : w->x + w->live * w->size.rows * s->d;
-    cv_birth birth = cv_birth_make(c, trunk, &w->range->ablation, w->size.first);
 #pragma omp parallel for schedule(dynamic) reduction(min : unchanged)
     for (size_t i = 0; i < heads; i++) {
         size_t head = (size_t)w->range->head_begin + i;
-        float *delta = w->delta + (size_t)omp_get_thread_num() * w->size.rows * width, *state = x + i * queries * s->d;
+        float *delta = w->delta + (size_t)omp_get_thread_num() * w->size.rows * span * s->D;
+        float *state = x + i * queries * s->d;
         memcpy(state, trunk->xq + skipped * s->d, queries * s->d * sizeof *state);
-        if (cv_head_group_covers(group, &w->engine->model->config, (int)layer, (int)(head * span),
-                                 (int)((head + 1) * span)))
+        if (cv_head_group_covers(w->trunk.group, config, (int)layer, (int)(head * span), (int)((head + 1) * span)))
             continue;
-        if (!cv_birth_delta(&birth, head, delta) && head < unchanged) unchanged = head;
-        cv_birth_add(&birth, head, queries, delta, state);
+        if (!give_birth_to(w, c, head, queries, delta, state) && head < unchanged) unchanged = head;
     }
-    cv_engine_count(w->engine, heads * queries, s->d, width);
-    w->engine->work.operations += cv_birth_operations(&birth, heads * span);
-    cv_birth_free(&birth);
+    cv_engine_count(w->engine, heads * queries, s->d, span * s->D);
+    w->engine->work.operations +=
+        heads * cv_ablate_operations(&w->range->ablation, config, trunk->asked, w->size.first);
     if (unchanged != SIZE_MAX)
         return cv_engine_nothing_changed(w->engine, layer, unchanged, w->range->ablation.kind, err);
     cv_mlp(c, heads, w->size.rows, queries, x);
@@ -154,9 +175,9 @@ static bool pass_layer(wave *w, size_t layer, cv_error *err)
     bool last = layer == w->engine->shape.L - 1;
     cv_layer_context c = {w->engine, weights, &w->trie, w->scratch};
     if (!cv_trunk_attend(&w->trunk, &c, layer, last ? &w->ends : &w->all, err)) return false;
-    pass_live(w, &c, last);
+    if (!pass_live(w, &c, layer, last, err)) return false;
     bool gives_birth = (int)layer >= w->range->layer_begin && (int)layer < w->range->layer_end && w->size.heads > 0;
-    if (gives_birth && !give_birth(w, &c, w->trunk.group, layer, last, err)) return false;
+    if (gives_birth && !give_birth(w, &c, layer, last, err)) return false;
     return cv_trunk_finish(&w->trunk, &c, layer, err);
 }
 

@@ -92,43 +92,62 @@ static cv_head_range all_heads(const cv_model *model, const cv_ablation *ablatio
                            cv_ablation_heads(ablation, &model->config)};
 }
 
-/* Ships of a range by the wavefront, [states, prompts]; free() it. */
-static double *wavefront(cv_engine *engine, const sample *s, const cv_head_range *range)
+/* Ships against the group's own trunk, by the wavefront: [states, prompts]; free() it. */
+static double *wavefront(cv_engine *engine, const sample *s, const cv_head_group *group, const cv_head_range *range)
 {
     size_t d = (size_t)cv_engine_model(engine)->config.hidden_size, P = s->block.num_prompts,
            S = cv_head_range_states(range);
     float *clean = cv_alloc_floats(P * d), *ablated = cv_alloc_floats(S * P * d);
     double *ships = cv_alloc(S * P, sizeof *ships);
     cv_error err;
-    ck_assert_msg(cv_wavefront(engine, &s->block, NULL, range, clean, ablated, &err), "%s", err.text);
+    ck_assert_msg(cv_wavefront(engine, &s->block, group, range, clean, ablated, &err), "%s", err.text);
     ck_assert_msg(cv_ships(engine, P, S, clean, ablated, ships, &err), "%s", err.text);
     free(clean);
     free(ablated);
     return ships;
 }
 
-/* The plain engine's logits of every prompt, with a head switched off or none; V is 61. */
+/* The plain engine's logits of every prompt, with a group switched off or none; V is 61. */
 typedef float all_logits[MOST_PROMPTS][61];
 
-static void plain(cv_engine *engine, const sample *s, const cv_ablated_head *head, all_logits logits)
+static void plain(cv_engine *engine, const sample *s, const cv_head_group *group, all_logits logits)
 {
     cv_error err;
-    cv_head_group group = {head, head ? 1 : 0};
     for (size_t p = 0; p < s->block.num_prompts; p++)
-        ck_assert_msg(cv_plain_logits(engine, s->ids[p], s->count[p], &group, logits[p], &err), "%s", err.text);
+        ck_assert_msg(cv_plain_logits(engine, s->ids[p], s->count[p], group, logits[p], &err), "%s", err.text);
 }
 
-static void compare(cv_engine *engine, const char *name, const sample *s, const cv_head_range *range)
+/* Sees whether a head of the range is one of the group: then nothing more is switched off. */
+static bool in_group(const cv_head_group *group, const cv_ablated_head *head)
 {
-    double *ships = wavefront(engine, s, range), *next = ships;
-    static all_logits clean, ablated;
-    plain(engine, s, NULL, clean);
+    for (size_t i = 0; group && i < group->count; i++)
+        if (group->heads[i].layer == head->layer && group->heads[i].head == head->head) return true;
+    return false;
+}
+
+/* The group and one head more. */
+static void plain_with(cv_engine *engine, const sample *s, const cv_head_group *group, const cv_ablated_head *head,
+                       all_logits logits)
+{
+    cv_ablated_head heads[8];
+    cv_head_group both = {heads, 0};
+    for (size_t i = 0; group && i < group->count; i++) heads[both.count++] = group->heads[i];
+    if (!in_group(group, head)) heads[both.count++] = *head;
+    plain(engine, s, &both, logits);
+}
+
+static void compare(cv_engine *engine, const char *name, const sample *s, const cv_head_group *group,
+                    const cv_head_range *range)
+{
+    double *ships = wavefront(engine, s, group, range), *next = ships;
+    static all_logits trunk, ablated;
+    plain(engine, s, group, trunk);
     for (int l = range->layer_begin; l < range->layer_end; l++)
         for (int h = range->head_begin; h < range->head_end; h++) {
             cv_ablated_head head = {l, h, range->ablation};
-            plain(engine, s, &head, ablated);
+            plain_with(engine, s, group, &head, ablated);
             for (size_t p = 0; p < s->block.num_prompts; p++, next++) {
-                double expected = cv_kl_divergence(clean[p], ablated[p], 61);
+                double expected = cv_kl_divergence(trunk[p], ablated[p], 61);
                 bool same = fabs(*next - expected) <= 1e-7 + 1e-4 * expected;
                 ck_assert_msg(same, "%s, %s: L%dH%d prompt %zu: %.9g, expected %.9g", name,
                               cv_ablation_name(&range->ablation), l, h, p, *next, expected);
@@ -149,7 +168,7 @@ static void compare_all(cv_config config, uint64_t seed)
         for (size_t a = 0; a < NUM_ABLATIONS; a++) {
             if (sparse && a % NUM_SAMPLES != i) continue;
             cv_head_range range = all_heads(model, &ablations[a]);
-            compare(engine, samples[i].name, &s, &range);
+            compare(engine, samples[i].name, &s, NULL, &range);
         }
     }
     cv_engine_close(engine);
@@ -189,10 +208,95 @@ START_TEST(parts_of_the_grid_equal_the_whole)
     tangled(&s);
     for (int l = 0; l < 3; l++) {
         cv_head_range range = {ablations[0], l, l + 1, 1, 4};
-        compare(engine, "part", &s, &range);
+        compare(engine, "part", &s, NULL, &range);
     }
     cv_head_range none = {.ablation = ablations[0]};
-    free(wavefront(engine, &s, &none));
+    free(wavefront(engine, &s, NULL, &none));
+    cv_engine_close(engine);
+    tiny_model_free(model);
+}
+END_TEST
+
+/* Three heads of two layers, every ablation with every other: the trunk lacks them, and each state one
+ * head more. The trunk itself is held to the plain engine too. */
+START_TEST(heads_beside_a_group_that_is_off)
+{
+    bool sparse = getenv("CARAVAN_TEST_SPARSE") != NULL;
+    cv_model *model = tiny_model(tiny_config(), 450);
+    cv_engine *engine = cv_engine_open(model, LONGEST);
+    for (size_t a = 0; a < NUM_ABLATIONS; a++) {
+        if (ablations[a].granularity == CV_GRANULARITY_KV_GROUP) continue;
+        for (size_t b = 0; b < NUM_ABLATIONS; b++) {
+            if (ablations[b].granularity == CV_GRANULARITY_KV_GROUP || (sparse && (a + b) % 9)) continue;
+            cv_ablated_head heads[] = {{1, 2, ablations[a]}, {0, 5, ablations[b]}, {1, 4, ablations[b]}};
+            cv_head_group group = {heads, 3};
+            cv_head_range range = all_heads(model, &ablations[a]);
+            sample s = {0};
+            samples[(a + b) % NUM_SAMPLES].make(&s);
+            compare(engine, "beside a group", &s, &group, &range);
+        }
+    }
+    cv_engine_close(engine);
+    tiny_model_free(model);
+}
+END_TEST
+
+START_TEST(the_trunk_is_the_state_of_the_plain_engine)
+{
+    cv_model *model = tiny_model(tiny_config(), 460);
+    cv_engine *engine = cv_engine_open(model, LONGEST);
+    cv_error err;
+    for (size_t a = 0; a < NUM_ABLATIONS; a++) {
+        cv_ablated_head heads[] = {{0, 1, ablations[a]}, {2, 0, ablations[a]}};
+        for (size_t count = 0; count <= 2; count++) {
+            cv_head_group group = {heads, count};
+            sample s = {0};
+            samples[a % NUM_SAMPLES].make(&s);
+            float trunk[MOST_PROMPTS * 32], state[32];
+            ck_assert_msg(cv_wavefront(engine, &s.block, &group, NULL, trunk, NULL, &err), "%s", err.text);
+            for (size_t p = 0; p < s.block.num_prompts; p++) {
+                ck_assert_msg(cv_plain_state(engine, s.ids[p], s.count[p], &group, state, &err), "%s", err.text);
+                double difference = 0, norm = 0;
+                for (size_t i = 0; i < 32; i++) {
+                    difference += pow((double)trunk[p * 32 + i] - (double)state[i], 2);
+                    norm += pow((double)state[i], 2);
+                }
+                ck_assert_double_le(sqrt(difference / norm), 2e-6);
+            }
+        }
+    }
+    cv_engine_close(engine);
+    tiny_model_free(model);
+}
+END_TEST
+
+START_TEST(groups_that_make_no_sense_are_refused)
+{
+    cv_model *model = tiny_model(tiny_config(), 470);
+    cv_engine *engine = cv_engine_open(model, LONGEST);
+    sample s = {0};
+    tangled(&s);
+    const struct {
+        cv_ablated_head heads[2];
+        const char *says;
+    } wrong[] = {
+        {{{3, 0, ablations[0]}, {0, 0, ablations[0]}}, "L3H0 does not exist"},
+        {{{0, 0, ablations[0]}, {0, 6, ablations[0]}}, "L0H6 does not exist"},
+        {{{0, 0, ablations[0]}, {0, -1, ablations[0]}}, "L0H-1 does not exist"},
+        {{{1, 1, ablations[0]}, {1, 1, ablations[5]}}, "L1H1 is switched off twice"},
+        {{{1, 3, ablations[0]}, {1, 1, ablations[3]}}, "L1H1 is switched off twice"}, /* heads 2 and 3 */
+        {{{0, 0, ablations[0]}, {2, 0, {.kind = CV_VALUE_SCALE, .epsilon = 1}}}, "epsilon 1 changes nothing"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        cv_head_group group = {wrong[i].heads, 2};
+        float trunk[MOST_PROMPTS * 32], logits[61];
+        cv_error err = {0};
+        ck_assert(!cv_wavefront(engine, &s.block, &group, NULL, trunk, NULL, &err));
+        ck_assert_int_eq(err.status, CV_BAD_INPUT);
+        ck_assert_msg(strstr(err.text, wrong[i].says) != NULL, "%s", err.text);
+        ck_assert(!cv_plain_logits(engine, s.ids[0], s.count[0], &group, logits, &err));
+        ck_assert_msg(strstr(err.text, wrong[i].says) != NULL, "%s", err.text);
+    }
     cv_engine_close(engine);
     tiny_model_free(model);
 }
@@ -217,7 +321,7 @@ START_TEST(any_number_of_threads_gives_the_same_bits)
         for (int t = 1; t <= (sparse ? 2 : 4); t++) {
             omp_set_num_threads(t);
             cv_engine *engine = cv_engine_open(model, LONGEST);
-            double *ships = wavefront(engine, &s, &range);
+            double *ships = wavefront(engine, &s, NULL, &range);
             cv_engine_close(engine);
             if (first) ck_assert_mem_eq(ships, first, bytes);
             if (first)
@@ -240,10 +344,12 @@ START_TEST(operations_are_those_estimated)
             sample s = {0};
             samples[i].make(&s);
             cv_head_range range = all_heads(model, &ablations[a]);
+            cv_ablated_head heads[] = {{1, 2, ablations[a]}, {2, 0, ablations[a]}};
+            cv_head_group group = {heads, a % 3};
             cv_engine *engine = cv_engine_open(model, LONGEST);
-            free(wavefront(engine, &s, &range));
+            free(wavefront(engine, &s, &group, &range));
             cv_wavefront_cost cost;
-            cv_wavefront_estimate(model, &s.block, NULL, &range, 1, &cost);
+            cv_wavefront_estimate(model, &s.block, &group, &range, 1, &cost);
             cv_wavefront_cost ships = cv_ships_estimate(model, s.block.num_prompts, cv_head_range_states(&range));
             cv_work work = cv_engine_work(engine);
             ck_assert_uint_eq(work.operations, cost.work.operations + ships.work.operations);
@@ -308,6 +414,9 @@ int main(void)
     tcase_add_test(tests, every_ablation_with_biases_and_tied_embeddings);
     tcase_add_test(tests, a_model_of_one_layer);
     tcase_add_test(tests, parts_of_the_grid_equal_the_whole);
+    tcase_add_test(tests, heads_beside_a_group_that_is_off);
+    tcase_add_test(tests, the_trunk_is_the_state_of_the_plain_engine);
+    tcase_add_test(tests, groups_that_make_no_sense_are_refused);
     tcase_add_test(tests, any_number_of_threads_gives_the_same_bits);
     tcase_add_test(tests, operations_are_those_estimated);
     tcase_add_test(tests, a_switch_that_changes_nothing_is_an_error);
