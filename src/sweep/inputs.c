@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Ranks of different builds would read each other's bytes wrongly. */
-static const char build[] = "caravan inputs 1, " CARAVAN_VERSION " " CARAVAN_GIT;
+static const char build[] = "caravan inputs 2, " CARAVAN_VERSION " " CARAVAN_GIT;
 
 /* ---- loading ---- */
 
@@ -39,6 +39,7 @@ static bool open_models(cv_inputs *inputs, cv_error *err)
         for (int a = 0; a < job->num_ablations; a++)
             if (!cv_ablation_check(&job->ablations[a], &inputs->models[m]->config, err))
                 return cv_error_prefix(err, "%s: ablations[%d] with model %s", job->file, a, job->models[m].name);
+        if (!cv_job_check(job, m, &inputs->models[m]->config, inputs->num_prompts, err)) return false;
     }
     return true;
 }
@@ -151,28 +152,13 @@ size_t cv_inputs_longest(const cv_inputs *inputs, int model)
 
 /* ---- packing ---- */
 
+/* The job travels as its text, and is read again: the reader is exact, and only what the command line
+ * may override is not in the text. */
 static void pack_job(const cv_job *job, cv_buffer *out)
 {
     cv_put_text(out, job->file);
     cv_put_array(out, job->text, job->text_length, 1);
-    cv_put_text(out, job->name);
-    cv_put_u64(out, (uint64_t)job->num_models);
-    for (int m = 0; m < job->num_models; m++) {
-        cv_put_text(out, job->models[m].name);
-        cv_put_text(out, job->models[m].path);
-        cv_put_text(out, job->models[m].base);
-    }
-    for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {
-        cv_put_text(out, job->prompts[set].file);
-        cv_put_text(out, job->prompts[set].column);
-        cv_put_u64(out, job->prompts[set].limit);
-    }
-    cv_put_u64(out, (uint64_t)job->format.kind);
-    cv_put_text(out, job->format_system);
-    cv_put_text(out, job->format_text);
-    cv_put_array(out, job->ablations, (size_t)job->num_ablations, sizeof *job->ablations);
-    cv_put_u64(out, (uint64_t)job->engine);
-    cv_put_u64(out, job->memory_bytes);
+    cv_put_text(out, cv_engine_choice_name(job->engine));
     cv_put_text(out, job->output);
 }
 
@@ -214,47 +200,20 @@ void cv_inputs_pack(const cv_inputs *inputs, cv_buffer *out)
     }
 }
 
-static void unpack_ablations(cv_cursor *in, cv_job *job)
+static bool unpack_job(cv_cursor *in, cv_job *job, cv_error *err)
 {
-    size_t count;
-    job->ablations = cv_get_array(in, &count, sizeof *job->ablations);
-    job->ablation_names = cv_calloc(count, sizeof *job->ablation_names);
-    for (size_t a = 0; a < count; a++) {
-        const cv_ablation *ablation = &job->ablations[a];
-        in->ok = in->ok && ablation->kind <= CV_MEAN_OVER_HEADS && ablation->mean_of <= CV_MEAN_OF_Z &&
-                 ablation->granularity <= CV_GRANULARITY_KV_GROUP;
-        if (!in->ok) return;
-        job->ablation_names[a] = cv_ablation_name(ablation);
-        job->num_ablations++;
-    }
-}
-
-static void unpack_job(cv_cursor *in, cv_job *job)
-{
-    job->file = cv_get_text(in);
-    job->text = cv_get_text(in);
-    job->text_length = job->text ? strlen(job->text) : 0;
-    job->name = cv_get_text(in);
-    job->num_models = (int)cv_get_count(in, 3 * sizeof(uint64_t));
-    job->models = cv_calloc((size_t)job->num_models, sizeof *job->models);
-    for (int m = 0; m < job->num_models; m++) {
-        job->models[m].name = cv_get_text(in);
-        job->models[m].path = cv_get_text(in);
-        job->models[m].base = cv_get_text(in);
-        in->ok = in->ok && job->models[m].path;
-    }
-    for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {
-        job->prompts[set].file = cv_get_text(in);
-        job->prompts[set].column = cv_get_text(in);
-        job->prompts[set].limit = cv_get_u64(in);
-    }
-    job->format.kind = (cv_format_kind)cv_get_u64(in);
-    job->format.system = job->format_system = cv_get_text(in);
-    job->format.text = job->format_text = cv_get_text(in);
-    unpack_ablations(in, job);
-    job->engine = (cv_engine_choice)cv_get_u64(in);
-    job->memory_bytes = cv_get_u64(in);
-    job->output = cv_get_text(in);
+    char *file = cv_get_text(in);
+    size_t length;
+    char *text = cv_get_array(in, &length, 1);
+    char *engine = cv_get_text(in), *output = cv_get_text(in);
+    cv_job_options options = {.engine = engine, .output = output};
+    bool ok = (file && text && in->ok) || cv_failed(err, "the inputs arrived damaged");
+    ok = ok && cv_job_parse(text, length, file, &options, job, err);
+    free(file);
+    free(text);
+    free(engine);
+    free(output);
+    return ok;
 }
 
 static void unpack_prompts(cv_cursor *in, cv_inputs *inputs)
@@ -312,7 +271,7 @@ bool cv_inputs_unpack(const char *data, size_t length, cv_inputs *inputs, cv_err
     bool same = sender && strcmp(sender, build) == 0;
     free(sender);
     if (!same) return cv_bad_input(err, "the ranks run different builds of caravan; start all of them from one file");
-    unpack_job(&in, &inputs->job);
+    if (!unpack_job(&in, &inputs->job, err)) return false;
     unpack_prompts(&in, inputs);
     allocate_models(inputs);
     bool ok = in.ok || cv_failed(err, "the inputs arrived damaged");

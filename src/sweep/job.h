@@ -8,6 +8,7 @@
 
 #include <caravan/base.h>
 #include <caravan/engine.h>
+#include <caravan/model.h>
 #include <caravan/text.h>
 
 #include <stddef.h>
@@ -34,6 +35,71 @@ typedef struct cv_job_prompts {
     size_t limit; /* 0: all */
 } cv_job_prompts;
 
+/* The states whose subspaces are compared: the residual stream after the last layer, with the final norm
+ * or before it. */
+typedef enum cv_job_state { CV_JOB_FINAL_NORM, CV_JOB_RESID_POST } cv_job_state;
+const char *cv_job_state_name(cv_job_state state); /* "final_norm", "resid_post" */
+
+/* Principal angles beside Ships. */
+typedef struct cv_job_subspace {
+    bool enabled; /* where the job has "subspace", or "sahara", which needs them */
+    int rank;     /* 1 to 8: the score is the sum of so many angles */
+    cv_job_state state;
+} cv_job_subspace;
+
+/* Which heads are switched off while answers are generated. Numbers of heads are at the ablation's
+ * granularity. docs/job.md says how heads are chosen. */
+typedef enum cv_job_group_kind {
+    CV_GROUP_NONE,       /* the clean model */
+    CV_GROUP_TOP,        /* "top:K": the K heads of highest mean Ships */
+    CV_GROUP_SAHARA,     /* "sahara:K": the first K heads of Sahara's search */
+    CV_GROUP_PER_PROMPT, /* "per_prompt:K": each prompt its own K heads of highest Ships */
+    CV_GROUP_RANDOM,     /* "random:K": K heads drawn with evaluate.seed */
+    CV_GROUP_EACH_HEAD,  /* every head alone: as many groups as the model has heads */
+} cv_job_group_kind;
+
+typedef struct cv_job_group {
+    char *name; /* the job file's word, as tables print it */
+    cv_job_group_kind kind;
+    int count; /* K; 0 for none and each_head */
+} cv_job_group;
+
+typedef enum cv_job_decode_kind { CV_JOB_GREEDY, CV_JOB_TOP_K } cv_job_decode_kind;
+
+typedef struct cv_job_decode {
+    char *name; /* "greedy", "top_k-k5-t1", with "-seed2" and "-samples3" where not the default; unique */
+    cv_job_decode_kind kind;
+    int k;              /* most likely tokens that are drawn from; 1 for greedy */
+    int samples;        /* answers for each prompt; 1 for greedy */
+    double temperature; /* 1 for greedy */
+    uint64_t seed;      /* 0 for greedy */
+} cv_job_decode;
+
+/* Judges of answers, "paper", "released", "prefix". */
+typedef enum cv_job_judge { CV_JOB_PAPER, CV_JOB_RELEASED, CV_JOB_PREFIX, CV_NUM_JOB_JUDGES } cv_job_judge;
+
+/* Multiple-choice tasks, in JSON lines. */
+typedef struct cv_job_utility {
+    char *name;   /* unique in the job; letters, digits and . _ + - */
+    char *file;   /* seen from the working directory */
+    size_t limit; /* 0: all */
+} cv_job_utility;
+
+/* What ablation does to answers. */
+typedef struct cv_job_evaluate {
+    bool enabled;
+    cv_job_group *groups; /* [num_groups] no two alike */
+    int num_groups;
+    cv_job_decode *decode; /* [num_decode] 0: nothing is generated, the job wants utility alone */
+    int num_decode;
+    int max_new_tokens;
+    bool save_responses;
+    bool judges[CV_NUM_JOB_JUDGES];
+    cv_job_utility *utility; /* [num_utility] */
+    int num_utility;
+    uint64_t seed; /* of random groups */
+} cv_job_evaluate;
+
 typedef struct cv_job {
     char *file; /* the job file's path as the caller gave it */
     char *text; /* [text_length] its bytes, for the manifest */
@@ -47,6 +113,10 @@ typedef struct cv_job {
     cv_ablation *ablations; /* [num_ablations] no two of one name; not checked against a model yet */
     char **ablation_names;  /* [num_ablations] as results are named */
     int num_ablations;
+    bool ships; /* Ships are computed */
+    cv_job_subspace subspace;
+    int sahara_steps; /* 0: no search */
+    cv_job_evaluate evaluate;
     cv_engine_choice engine;
     uint64_t memory_bytes; /* a rank's budget beside the weights; 0: automatic */
     char *output;          /* results folder, seen from the working directory */
@@ -65,5 +135,11 @@ bool cv_job_load(const char *path, const cv_job_options *options, cv_job *job, c
 bool cv_job_parse(const char *data, size_t length, const char *path, const cv_job_options *options, cv_job *job,
                   cv_error *err);
 void cv_job_free(cv_job *job);
+
+/* Bad input where the job asks for more than models[model] or the prompts can give: groups of more
+ * heads than there are, top_k past the vocabulary, a subspace of more dimensions than prompts.
+ * num_prompts: of each set, 0 where the job has none. */
+bool cv_job_check(const cv_job *job, int model, const cv_config *config, const size_t num_prompts[CV_NUM_PROMPT_SETS],
+                  cv_error *err);
 
 #endif

@@ -131,6 +131,35 @@ START_TEST(packed_inputs_are_the_same_inputs)
 }
 END_TEST
 
+/* The text of a job does not hold what the command line says. */
+START_TEST(packed_inputs_keep_the_options)
+{
+    static const char text[] = "{\"models\": [{\"name\": \"a\", \"path\": \"gqa\"}], \"output\": \"out\","
+                               " \"prompts\": {\"harmful\": {\"file\": \"harmful.csv\"}}, \"sahara\": {\"steps\": 2},"
+                               " \"evaluate\": {\"groups\": [\"sahara:2\"]}}";
+    const cv_job_options options = {.output = "there/results", .engine = "plain"};
+    cv_job job;
+    cv_inputs inputs, copy;
+    cv_error err;
+    cv_buffer bytes = {0};
+    char *path = scratch_path("job.json");
+    ck_assert_msg(cv_job_parse(text, strlen(text), path, &options, &job, &err), "%s", err.text);
+    ck_assert_msg(cv_inputs_load(&job, &inputs, &err), "%s", err.text);
+    cv_inputs_pack(&inputs, &bytes);
+    ck_assert_msg(cv_inputs_unpack(bytes.data, bytes.length, &copy, &err), "%s", err.text);
+    ck_assert_str_eq(copy.job.output, "there/results");
+    ck_assert_int_eq(copy.job.engine, CV_ENGINE_PLAIN);
+    ck_assert_str_eq(copy.job.models[0].path, inputs.job.models[0].path);
+    ck_assert_str_eq(copy.job.file, path);
+    ck_assert_int_eq(copy.job.sahara_steps, 2);
+    ck_assert_str_eq(copy.job.evaluate.groups[0].name, "sahara:2");
+    cv_inputs_free(&inputs);
+    cv_inputs_free(&copy);
+    cv_buffer_free(&bytes);
+    free(path);
+}
+END_TEST
+
 START_TEST(cut_bytes_are_refused_at_every_length)
 {
     cv_inputs inputs, copy;
@@ -190,6 +219,10 @@ static const struct {
     {JOB("mqa", "harmful.csv", ", 'ablations': [{'kind': 'mean_over_heads', 'of': 'k'}]"),
      "the model has one key head a layer"},
     {JOB("gqa", "harmful.csv", ", 'format': {'kind': 'chat'}"), "the model has no chat_template"},
+    {JOB("gqa", "harmful.csv", ", 'evaluate': {'groups': ['top:9']}"),
+     "job.json: evaluate.groups[0] is \"top:9\", but model a has 8 heads under uniform_attention; lower it"},
+    {JOB("gqa", "harmful.csv", ", 'subspace': {'rank': 3}"),
+     "subspace.rank is 3, but there are only 2 harmful prompts"},
     {JOB("wide", "harmful.csv", ""), "harmful.csv: prompt 1 has token 96, but "},
 };
 
@@ -231,6 +264,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, scratch_remove);
     tcase_add_test(tests, all_is_loaded);
     tcase_add_test(tests, packed_inputs_are_the_same_inputs);
+    tcase_add_test(tests, packed_inputs_keep_the_options);
     tcase_add_test(tests, cut_bytes_are_refused_at_every_length);
     tcase_add_test(tests, another_model_at_the_other_rank_is_noticed);
     tcase_add_loop_test(tests, bad_inputs_are_named, 0, ROWS(bad));

@@ -1,19 +1,8 @@
 #include "sweep/job.h"
 
+#include "job_text.h"
 #include "scratch.h"
 #include "suite.h"
-
-#define MODELS "\"models\": [{\"name\": \"a\", \"path\": \"m/a\"}]"
-#define PROMPTS "\"prompts\": {\"harmful\": {\"file\": \"p.csv\"}}"
-#define OUTPUT "\"output\": \"out\""
-/* A complete job with more keys after the required ones. */
-#define WITH(more) "{" MODELS ", " PROMPTS ", " OUTPUT ", " more "}"
-
-static bool parse(const char *text, const char *path, const cv_job_options *options, cv_job *job, cv_error *err)
-{
-    *err = (cv_error){CV_OK, ""};
-    return cv_job_parse(text, strlen(text), path, options, job, err);
-}
 
 START_TEST(the_smallest_job_gets_the_defaults)
 {
@@ -34,6 +23,11 @@ START_TEST(the_smallest_job_gets_the_defaults)
     ck_assert_str_eq(job.ablation_names[0], "uniform_attention");
     ck_assert_double_eq(job.ablations[0].epsilon, 0);
     ck_assert_int_eq(job.ablations[0].granularity, CV_GRANULARITY_HEAD);
+    ck_assert(job.ships);
+    ck_assert(!job.subspace.enabled);
+    ck_assert_int_eq(job.sahara_steps, 0);
+    ck_assert(!job.evaluate.enabled);
+    ck_assert_int_eq(job.evaluate.num_groups, 0);
     ck_assert_int_eq(job.engine, CV_ENGINE_WAVEFRONT);
     ck_assert_uint_eq(job.memory_bytes, 0);
     ck_assert_str_eq(job.output, "jobs/out");
@@ -77,6 +71,36 @@ START_TEST(everything_given_is_read)
     ck_assert_uint_eq(job.memory_bytes, 1u << 29);
     ck_assert_str_eq(job.output, "../out");
     ck_assert_str_eq(job.text, text);
+    cv_job_free(&job);
+}
+END_TEST
+
+static const struct {
+    const char *job;
+    bool ships, angles;
+    int rank;
+    cv_job_state state;
+    int steps;
+} scores[] = {
+    {WITH("\"subspace\": {}"), true, true, 1, CV_JOB_FINAL_NORM, 0},
+    {WITH("\"subspace\": null"), true, false, 1, CV_JOB_FINAL_NORM, 0},
+    {WITH("\"subspace\": {\"rank\": 8, \"state\": \"resid_post\"}"), true, true, 8, CV_JOB_RESID_POST, 0},
+    {WITH("\"subspace\": {\"state\": \"final_norm\"}, \"ships\": {\"enabled\": false}"), false, true, 1,
+     CV_JOB_FINAL_NORM, 0},
+    {WITH("\"sahara\": {}"), true, true, 1, CV_JOB_FINAL_NORM, 3},
+    {WITH("\"sahara\": {\"steps\": 64}, \"ships\": {\"enabled\": false}"), false, true, 1, CV_JOB_FINAL_NORM, 64},
+    {WITH("\"sahara\": {\"steps\": 1}, \"subspace\": {\"rank\": 2}"), true, true, 2, CV_JOB_FINAL_NORM, 1},
+};
+
+START_TEST(scores_are_chosen)
+{
+    cv_job job;
+    read_job(scores[_i].job, &job);
+    ck_assert_int_eq(job.ships, scores[_i].ships);
+    ck_assert_int_eq(job.subspace.enabled, scores[_i].angles);
+    ck_assert_int_eq(job.subspace.rank, scores[_i].rank);
+    ck_assert_int_eq(job.subspace.state, scores[_i].state);
+    ck_assert_int_eq(job.sahara_steps, scores[_i].steps);
     cv_job_free(&job);
 }
 END_TEST
@@ -182,10 +206,25 @@ static const struct {
     {WITH("\"ablations\": [{\"kind\": \"value_scale\"}, {\"kind\": \"value_scale\", \"epsilon\": 0.0}]"),
      "ablations[0] and ablations[1] are both value_scale"},
     {WITH("\"ships\": {\"enabled\": 1}"), "ships.enabled must be true or false"},
-    {WITH("\"ships\": {\"enabled\": false}"), "ships.enabled is false"},
-    {WITH("\"subspace\": {\"rank\": 1}"), "subspace is not implemented yet in caravan 0.1; remove it"},
-    {WITH("\"sahara\": {}"), "sahara is not implemented yet in caravan 0.1; remove it"},
-    {WITH("\"evaluate\": {}"), "evaluate is not implemented yet in caravan 0.1; remove it"},
+    {WITH("\"ships\": {\"enabled\": false}"),
+     "ships.enabled is false, and the job computes no other score; remove it, or add subspace or sahara"},
+    {WITH("\"ships\": {\"enabled\": false}, \"evaluate\": {\"groups\": [\"none\"]}"),
+     "ships.enabled is false, and the job computes no other score"},
+    {WITH("\"ships\": {\"enable\": true}"), "unknown key ships.enable; did you mean \"enabled\"?"},
+    {WITH("\"ships\": true"), "ships must be an object"},
+    {WITH("\"subspace\": 1"), "subspace must be an object"},
+    {WITH("\"subspace\": {\"rank\": 0}"), "subspace.rank is 0; it must lie between 1 and 8"},
+    {WITH("\"subspace\": {\"rank\": 9}"), "subspace.rank is 9; it must lie between 1 and 8"},
+    {WITH("\"subspace\": {\"rank\": 1.0}"), "subspace.rank must be a whole number"},
+    {WITH("\"subspace\": {\"ranks\": 1}"), "unknown key subspace.ranks; did you mean \"rank\"?"},
+    {WITH("\"subspace\": {\"state\": \"embedding\"}"),
+     "subspace.state \"embedding\" is unknown; use final_norm or resid_post"},
+    {WITH("\"subspace\": {\"state\": 1}"), "subspace.state must be a string"},
+    {WITH("\"sahara\": 3"), "sahara must be an object"},
+    {WITH("\"sahara\": {\"steps\": 0}"), "sahara.steps is 0; it must lie between 1 and 64"},
+    {WITH("\"sahara\": {\"steps\": 65}"), "sahara.steps is 65; it must lie between 1 and 64"},
+    {WITH("\"sahara\": {\"steps\": \"3\"}"), "sahara.steps must be a whole number"},
+    {WITH("\"sahara\": {\"step\": 3}"), "unknown key sahara.step; did you mean \"steps\"?"},
     {WITH("\"overlap\": {}"), "overlap is not implemented yet in caravan 0.1; remove it"},
     {WITH("\"engine\": {\"precision\": \"bf16\"}"), "engine.precision bf16 is not implemented yet in caravan 0.1"},
     {WITH("\"engine\": {\"precision\": \"f64\"}"), "engine.precision \"f64\" is unknown; use f32"},
@@ -196,14 +235,7 @@ static const struct {
 
 START_TEST(bad_jobs_are_refused_with_file_and_field)
 {
-    cv_job job;
-    cv_error err;
-    ck_assert_msg(!parse(bad[_i].job, "jobs/j.json", NULL, &job, &err), "accepted: %s", bad[_i].job);
-    ck_assert_int_eq(err.status, CV_BAD_INPUT);
-    ck_assert_msg(strncmp(err.text, "jobs/j.json:", 12) == 0, "no file in: %s", err.text);
-    ck_assert_msg(strstr(err.text, bad[_i].text) != NULL, "\"%s\" is not in: %s", bad[_i].text, err.text);
-    ck_assert_ptr_null(job.models);
-    ck_assert_ptr_null(job.output);
+    refuse_job(bad[_i].job, bad[_i].text);
 }
 END_TEST
 
@@ -262,6 +294,8 @@ START_TEST(sets_and_engines_have_names)
     ck_assert_str_eq(cv_prompt_set_name(CV_HARMLESS), "harmless");
     ck_assert_str_eq(cv_engine_choice_name(CV_ENGINE_WAVEFRONT), "wavefront");
     ck_assert_str_eq(cv_engine_choice_name(CV_ENGINE_PLAIN), "plain");
+    ck_assert_str_eq(cv_job_state_name(CV_JOB_FINAL_NORM), "final_norm");
+    ck_assert_str_eq(cv_job_state_name(CV_JOB_RESID_POST), "resid_post");
 }
 END_TEST
 
@@ -271,6 +305,7 @@ int main(void)
     tcase_add_checked_fixture(tests, scratch_make, scratch_remove);
     tcase_add_test(tests, the_smallest_job_gets_the_defaults);
     tcase_add_test(tests, everything_given_is_read);
+    tcase_add_loop_test(tests, scores_are_chosen, 0, ROWS(scores));
     tcase_add_test(tests, options_go_before_the_file);
     tcase_add_loop_test(tests, bad_options_are_refused, 0, ROWS(bad_options));
     tcase_add_loop_test(tests, bad_jobs_are_refused_with_file_and_field, 0, ROWS(bad));
