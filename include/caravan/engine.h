@@ -98,6 +98,8 @@ bool cv_plain_logits(cv_engine *engine, const int32_t *ids, size_t count, const 
 /* Plain: the residual stream [hidden_size] after the last layer (resid_post) at the last of ids. */
 bool cv_plain_state(cv_engine *engine, const int32_t *ids, size_t count, const cv_head_group *group, float *state,
                     cv_error *err);
+/* The logits [vocab_size] that follow from such a state. */
+bool cv_plain_project(cv_engine *engine, const float *state, float *logits, cv_error *err);
 
 /* A block of prompts: ids[p] has count[p] >= 1 tokens, all borrowed during the call. */
 typedef struct cv_prompt_block {

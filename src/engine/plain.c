@@ -293,12 +293,19 @@ bool cv_plain_state(cv_engine *engine, const int32_t *ids, size_t count, const c
     return ok;
 }
 
+bool cv_plain_project(cv_engine *engine, const float *state, float *logits, cv_error *err)
+{
+    float *normed = cv_alloc_floats(engine->shape.d);
+    bool ok = cv_engine_final_norm(engine, 1, state, normed, err) && project(engine, normed, logits, err);
+    free(normed);
+    return ok;
+}
+
 bool cv_plain_logits(cv_engine *engine, const int32_t *ids, size_t count, const cv_head_group *group, float *logits,
                      cv_error *err)
 {
     float *state = cv_alloc_floats(engine->shape.d);
-    bool ok = cv_plain_state(engine, ids, count, group, state, err) &&
-              cv_engine_final_norm(engine, 1, state, state, err) && project(engine, state, logits, err);
+    bool ok = cv_plain_state(engine, ids, count, group, state, err) && cv_plain_project(engine, state, logits, err);
     free(state);
     return ok;
 }
