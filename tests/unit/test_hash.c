@@ -42,11 +42,18 @@ START_TEST(a_nul_byte_counts)
 }
 END_TEST
 
+START_TEST(the_short_hash_is_the_digests_beginning)
+{
+    ck_assert_uint_eq(cv_hash64("abc", 3), 0xba7816bf8f01cfea);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("hash");
     tcase_add_loop_test(tests, digests_are_the_published_ones, 0, ROWS(examples));
     tcase_add_test(tests, a_million_letters);
     tcase_add_test(tests, a_nul_byte_counts);
+    tcase_add_test(tests, the_short_hash_is_the_digests_beginning);
     return run_suite(tests);
 }
