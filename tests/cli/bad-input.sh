@@ -104,8 +104,33 @@ printf '{"models": [' >broken.json
 refused 'malformed job' 'broken.json' "$CARAVAN" run broken.json
 job bad.json '"ablation": []'
 refused 'unknown key' 'bad.json: unknown key ablation; did you mean "ablations"?' "$CARAVAN" run bad.json
-job bad.json '"sahara": {"steps": 3}'
-refused 'a later stage' 'sahara is not implemented yet in caravan 0.1; remove it' "$CARAVAN" run bad.json
+job bad.json '"overlap": {"top_k": [10]}'
+refused 'a later stage' 'bad.json: overlap is not implemented yet in caravan 0.1; remove it' "$CARAVAN" run bad.json
+# with_keys NAME TEXT JSON: the job with these keys
+with_keys() {
+    job bad.json "$3"
+    refused "$1" "bad.json: $2" "$CARAVAN" run bad.json
+}
+with_keys 'nothing to compute' 'ships.enabled is false' '"ships": {"enabled": false}'
+with_keys 'too many angles' 'subspace.rank is 9; it must lie between 1 and 8' '"subspace": {"rank": 9}'
+with_keys 'an unknown state' 'subspace.state "embed" is unknown' '"subspace": {"state": "embed"}'
+with_keys 'more angles than prompts' 'subspace.rank is 5, but there are only 4 harmful prompts' '"subspace": {"rank": 5}'
+with_keys 'no step' 'sahara.steps is 0; it must lie between 1 and 64' '"sahara": {"steps": 0}'
+with_keys 'more steps than heads' 'sahara.steps is 9, but model m has 8 heads' '"sahara": {"steps": 9}'
+with_keys 'an unknown group' 'evaluate.groups[1] "best:1" is unknown' '"evaluate": {"groups": ["none", "best:1"]}'
+with_keys 'a group without its stage' 'evaluate.groups[0] is "sahara:1"; add sahara' '"evaluate": {"groups": ["sahara:1"]}'
+with_keys 'a group past the search' 'evaluate.groups[0] is "sahara:3", but sahara.steps is 2' \
+    '"sahara": {"steps": 2}, "evaluate": {"groups": ["sahara:3"]}'
+with_keys 'a group past the model' 'evaluate.groups[0] is "top:9", but model m has 8 heads' \
+    '"evaluate": {"groups": ["top:9"]}'
+with_keys 'a group twice' 'evaluate.groups[1] "none" is there twice' '"evaluate": {"groups": ["none", "none"]}'
+with_keys 'nothing to decode' 'evaluate.decode is empty' '"evaluate": {"decode": []}'
+with_keys 'k of none' 'evaluate.decode[0].k is 0' '"evaluate": {"decode": [{"kind": "top_k", "k": 0}]}'
+with_keys 'k past the vocabulary' 'evaluate.decode[0].k is 97, but model m has 96 tokens' \
+    '"evaluate": {"decode": [{"kind": "top_k", "k": 97}]}'
+with_keys 'no temperature' 'evaluate.decode[0].temperature is 0; use 1e-06 or more, or the kind greedy' \
+    '"evaluate": {"decode": [{"kind": "top_k", "temperature": 0}]}'
+with_keys 'an unknown judge' 'evaluate.judges[0] "me" is unknown' '"evaluate": {"judges": ["me"]}'
 job bad.json '"engine": {"precision": "bf16"}'
 refused 'bf16' 'bf16 is not implemented yet' "$CARAVAN" run bad.json
 job bad.json '"ablations": [{"kind": "value_scale", "epsilon": 1}]'
