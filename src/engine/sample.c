@@ -74,8 +74,8 @@ int32_t cv_sample(const cv_sampling *sampling, const cv_best *best, double unifo
 int32_t cv_sample_at(const cv_sequence *sequence, const cv_best *best, size_t position)
 {
     const cv_sampling *sampling = &sequence->sampling;
-    double uniform = sampling->kind == CV_GREEDY ? 0
-                                                 : cv_random_uniform_at(sampling->seed, CV_RANDOM_TOKENS,
-                                                                        sequence->stream, (uint32_t)position);
+    double uniform = sampling->kind == CV_GREEDY
+                         ? 0
+                         : cv_random_uniform_at(sampling->seed, CV_RANDOM_TOKENS, sequence->stream, (uint32_t)position);
     return cv_sample(sampling, best, uniform);
 }
