@@ -41,12 +41,12 @@ static const struct {
     size_t both, a, b, none;
     double low, high;
 } published[] = {
-    /* Newcombe 1998, Table II, method 10 */
+    /* Examples of Newcombe 1998 */
     {36, 12, 2, 0, 0.0569, 0.3404},
     {18, 12, 2, 18, 0.0562, 0.3290},
     {53, 0, 0, 1, -0.0729, 0.0729},
     {0, 30, 0, 0, 0.8395, 1},
-    /* Fagerland, Lydersen and Laake, Statistical Analysis of Contingency Tables (2017), Chapter 8 */
+    /* As the R package contingencytables (Fagerland, Lydersen and Laake) gives it */
     {59, 6, 16, 80, -0.1186, -0.0046},
 };
 
