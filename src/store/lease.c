@@ -51,17 +51,14 @@ static void first_line(const char *path, char *line, size_t size)
  * *ended says. */
 static unsigned long long process_start(long long pid, bool *ended)
 {
-    char path[64], line[1024], state = 0;
+    enum { STATE_FIELD = 3, START_FIELD = 22 };
+    char path[64], line[1024];
     snprintf(path, sizeof path, "/proc/%lld/stat", pid);
     first_line(path, line, sizeof line);
-    const char *after = strrchr(line, ')'); /* the command's name, which may hold anything, ends there */
-    unsigned long long start = 0;
-    *ended = false;
-    if (!after || sscanf(after, ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-                         &state, &start) != 2)
-        return 0;
-    *ended = state == 'Z' || state == 'X'; /* only its exit status is left */
-    return *ended ? 0 : start;
+    const char *field = strrchr(line, ')'); /* the command's name, which may hold anything, ends there */
+    *ended = field && (strncmp(field, ") Z", 3) == 0 || strncmp(field, ") X", 3) == 0); /* only its status is left */
+    for (int i = STATE_FIELD; field && i <= START_FIELD; i++) field = strchr(field + 1, ' ');
+    return field && !*ended ? strtoull(field + 1, NULL, 10) : 0;
 }
 
 static void random_token(char token[TOKEN_HEX])

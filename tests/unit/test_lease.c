@@ -110,9 +110,10 @@ END_TEST
 
 START_TEST(a_process_that_is_gone_is_not_the_holder)
 {
-    char *path = scratch_path("lease"), number[32];
+    char number[32];
     pid_t child = fork();
     if (child == 0) _exit(0);
+    char *path = scratch_path("lease");
     ck_assert_int_eq(waitpid(child, NULL, 0), child);
     cv_lease *old = take(path);
     snprintf(number, sizeof number, "%lld", (long long)child);
