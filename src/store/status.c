@@ -8,9 +8,9 @@ static const char *const state_names[] = {"running", "done", "failed", "stopped"
 
 double cv_progress_eta(const cv_progress *progress)
 {
-    if (progress->operations_done == 0) return NAN;
+    if (progress->operations_done <= progress->operations_before) return NAN;
     double left = (double)(progress->operations_total - progress->operations_done);
-    return progress->elapsed * left / (double)progress->operations_done;
+    return progress->elapsed * left / (double)(progress->operations_done - progress->operations_before);
 }
 
 static json_t *real_or_null(double value)

@@ -15,9 +15,10 @@ typedef struct cv_progress {
     size_t units_done, units_total;
     uint64_t operations_done, operations_total; /* of the units done, of all units */
     double elapsed;                             /* seconds since the first unit was handed out */
+    uint64_t operations_before;                 /* of the units that were done before it */
 } cv_progress;
 
-/* Seconds still to go, by the operations done so far; NaN while nothing is done. */
+/* Seconds still to go, by the operations done since the start; NaN while nothing is done. */
 double cv_progress_eta(const cv_progress *progress);
 
 /* Replaces status.json in one step. error is the message of a failed run, else NULL. */

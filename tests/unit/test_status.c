@@ -28,7 +28,7 @@ static const char *text_of(const json_t *top, const char *key)
 
 START_TEST(a_running_sweep_tells_how_far_it_is)
 {
-    cv_progress progress = {3, 12, 1000, 4000, 10};
+    cv_progress progress = {3, 12, 1000, 4000, 10, 0};
     json_t *top = write_and_read(CV_RUN_RUNNING, &progress, NULL);
     ck_assert_str_eq(text_of(top, "state"), "running");
     ck_assert_int_eq(json_integer_value(json_object_get(top, "units_done")), 3);
@@ -44,11 +44,20 @@ END_TEST
 
 START_TEST(nothing_done_has_no_eta)
 {
-    cv_progress progress = {0, 12, 0, 4000, 1};
+    cv_progress progress = {0, 12, 0, 4000, 1, 0};
     json_t *top = write_and_read(CV_RUN_RUNNING, &progress, NULL);
     ck_assert(json_is_null(json_object_get(top, "eta_seconds")));
     ck_assert_double_nan(cv_progress_eta(&progress));
     json_decref(top);
+}
+END_TEST
+
+START_TEST(what_an_earlier_run_did_tells_nothing_of_the_pace)
+{
+    cv_progress progress = {5, 12, 2500, 4000, 10, 2000};
+    ck_assert_double_eq(cv_progress_eta(&progress), 30);
+    progress.operations_done = 2000;
+    ck_assert_double_nan(cv_progress_eta(&progress));
 }
 END_TEST
 
@@ -93,6 +102,7 @@ int main(void)
     tcase_add_checked_fixture(tests, scratch_make, scratch_remove);
     tcase_add_test(tests, a_running_sweep_tells_how_far_it_is);
     tcase_add_test(tests, nothing_done_has_no_eta);
+    tcase_add_test(tests, what_an_earlier_run_did_tells_nothing_of_the_pace);
     tcase_add_test(tests, a_failed_run_says_why);
     tcase_add_test(tests, a_folder_that_is_gone_is_an_error);
     tcase_add_test(tests, the_pace_is_kept);
