@@ -4,6 +4,7 @@
 #define CARAVAN_TEXT_H
 
 #include <caravan/base.h>
+#include <caravan/model.h>
 
 #include <stddef.h>
 #include <stdint.h>
@@ -75,6 +76,53 @@ typedef struct cv_prompts {
  * Bad input: no such column, no prompt, NUL bytes, invalid UTF-8, broken quotes (named by line). */
 bool cv_prompts_load(const char *path, const char *column, size_t limit, cv_prompts *out, cv_error *err);
 void cv_prompts_free(cv_prompts *prompts);
+
+/* A multiple-choice question, as zero-shot tasks have it: which choice, put behind the context, does the
+ * model find likeliest? */
+typedef struct cv_task_item {
+    char **contexts;     /* [num_contexts] C strings */
+    size_t num_contexts; /* 1, or num_choices: a context for each choice, as in WinoGrande */
+    char **choices;      /* [num_choices], at least two; the same text for all where only contexts differ */
+    size_t num_choices;
+    size_t answer; /* the right choice, from 0 */
+    size_t line;   /* where it stands in the file, from 1 */
+} cv_task_item;
+
+typedef struct cv_task {
+    char *path;
+    cv_task_item *items; /* [count], owned */
+    size_t count;
+} cv_task;
+
+/* Reads JSON lines {"context": "...", "choices": ["...", "..."], "answer": 0}, in file order; docs/utility.md
+ * has the whole. limit 0: all. Bad input, named by line: anything else than that. */
+bool cv_task_load(const char *path, size_t limit, cv_task *out, cv_error *err);
+void cv_task_free(cv_task *task);
+
+/* Every (context, choice) pair as token ids, as the Language Model Evaluation Harness makes them. */
+typedef struct cv_task_pairs {
+    size_t num_items, num; /* num: choices of all items together */
+    size_t *begin;         /* [num_items + 1] item i has pairs [begin[i], begin[i + 1]), one a choice */
+    const int32_t **ids;   /* [num][count] the context's ids, then the choice's */
+    size_t *count;         /* [num] */
+    size_t *context;       /* [num] how many are the context's: at least 1, less than count */
+    int32_t *storage;      /* behind ids, owned */
+} cv_task_pairs;
+
+/* Context and choice are joined by a blank; white space at the context's end counts to the choice. Exactly one
+ * BOS where the tokenizer adds one. Bad input, named by line: a choice that adds no token to its
+ * context, an id that the model lacks, more tokens than its positions (plus one, as the last is not fed). */
+bool cv_task_encode(const cv_task *task, const cv_tokenizer *tokenizer, const cv_model *model, cv_task_pairs *out,
+                    cv_error *err);
+void cv_task_pairs_free(cv_task_pairs *pairs);
+
+/* What "acc_norm" divides a choice's log-likelihood by: its text's characters. Where each choice has a
+ * context of its own, those of the context, as that is the harness's choice then. */
+size_t cv_task_length(const cv_task_item *item, size_t choice);
+
+/* The choice with the largest log-likelihood of loglikelihoods [num_choices], or of these divided by
+ * length; the first of equals. */
+size_t cv_task_choose(const cv_task_item *item, const double *loglikelihoods, bool by_length);
 
 #ifdef __cplusplus
 }

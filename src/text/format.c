@@ -67,21 +67,27 @@ static bool begins_with(const cv_tokens *tokens, const cv_tokens *start)
            (start->count == 0 || memcmp(tokens->ids, start->ids, start->count * sizeof *start->ids) == 0);
 }
 
-/* The ids of text between the tokens that the tokenizer adds. Those before it are added unless they
- * were written in the text; those behind it end a text, which a chat's open answer is not. */
-static bool encode_once(const cv_tokenizer *tokenizer, const cv_buffer *text, bool chat, cv_tokens *out, cv_error *err)
+bool cv_encode_open(const cv_tokenizer *tokenizer, const char *text, size_t length, cv_tokens *out, cv_error *err)
 {
-    const cv_tokens *before = &tokenizer->postprocessor.before, *after = &tokenizer->postprocessor.after;
+    const cv_tokens *before = &tokenizer->postprocessor.before;
     cv_tokens body = {0};
-    bool fine = cv_tokenizer_encode(tokenizer, text->data ? text->data : "", text->length, false, &body, err);
+    bool fine = cv_tokenizer_encode(tokenizer, text, length, false, &body, err);
     if (fine) {
         if (!begins_with(&body, before))
             for (size_t i = 0; i < before->count; i++) cv_tokens_append(out, before->ids[i]);
         for (size_t i = 0; i < body.count; i++) cv_tokens_append(out, body.ids[i]);
-        for (size_t i = 0; !chat && i < after->count; i++) cv_tokens_append(out, after->ids[i]);
     }
     cv_tokens_free(&body);
     return fine;
+}
+
+/* The ids of a prompt. The tokens that end a text do not stand behind a chat's open answer. */
+static bool encode_once(const cv_tokenizer *tokenizer, const cv_buffer *text, bool chat, cv_tokens *out, cv_error *err)
+{
+    const cv_tokens *after = &tokenizer->postprocessor.after;
+    if (!cv_encode_open(tokenizer, text->data ? text->data : "", text->length, out, err)) return false;
+    for (size_t i = 0; !chat && i < after->count; i++) cv_tokens_append(out, after->ids[i]);
+    return true;
 }
 
 bool cv_format_prompt(const cv_tokenizer *tokenizer, const cv_format *format, const char *prompt, cv_tokens *out,

@@ -10,4 +10,8 @@
 bool cv_format_text(const cv_tokenizer *tokenizer, const cv_format *format, const char *prompt, cv_buffer *out,
                     cv_error *err);
 
+/* Appends the ids of a text that goes on: those that the tokenizer puts before it (BOS) are there once,
+ * added or written in the text; those that it puts behind a text are not. */
+bool cv_encode_open(const cv_tokenizer *tokenizer, const char *text, size_t length, cv_tokens *out, cv_error *err);
+
 #endif
