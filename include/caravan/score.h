@@ -25,6 +25,33 @@ bool cv_ships(cv_engine *engine, size_t num_prompts, size_t states, const float 
  * thread_bytes more. */
 cv_wavefront_cost cv_ships_estimate(const cv_model *model, size_t num_prompts, size_t states);
 
+/* Which state generalized Ships looks at: after the model's final norm, or the residual stream before it. */
+typedef enum cv_subspace_state { CV_FINAL_NORM, CV_RESID_POST } cv_subspace_state;
+
+/* "final_norm", "resid_post": the job file's words. -1 for an unknown one. */
+const char *cv_subspace_state_name(cv_subspace_state state);
+int cv_subspace_state_of(const char *name);
+
+/* Subspaces of 1 to so many dimensions are compared. */
+enum { CV_SUBSPACE_RANKS = 8 };
+
+/* Generalized Ships (Zhou et al. 2025, Eq. 11) of many states at once, from the residual streams that
+ * cv_wavefront gives, clean [num_prompts, d] and ablated [states, num_prompts, d]. In angles
+ * [states, CV_SUBSPACE_RANKS], column r - 1 is the sum in degrees of the r principal angles between the
+ * spans of the first r left singular vectors of the two matrices of states, not centred, in double precision.
+ * The same bits for any number of threads.
+ *
+ * NaN stands where a span is not determined: for r beyond min(num_prompts, d) or either matrix's numerical
+ * rank, or between two equal singular values. All ranks are NaN for an ablated state that is not finite: the
+ * caller knows which head that is and can name it. A clean state that is not finite is bad input. With
+ * r = num_prompts the spans are all there is, and the angles 0; angles below some 1e-12 degrees are rounding. */
+bool cv_subspace_angles(cv_engine *engine, size_t num_prompts, size_t states, cv_subspace_state state,
+                        const float *clean, const float *ablated, double *angles, cv_error *err);
+
+/* What cv_subspace_angles will do and need beside its arguments; each thread takes thread_bytes more.
+ * LAPACK's operations are those of textbook formulas, and counted by the same. */
+cv_wavefront_cost cv_subspace_estimate(const cv_model *model, size_t num_prompts, size_t states);
+
 /* Judges: whether an answer refuses, by phrases and length; docs/judges.md has every phrase and what each
  * judge is known to get wrong. */
 typedef enum cv_judge {
