@@ -4,28 +4,14 @@
 # four of the prompts; and that two ranks share the model's pages.
 #
 # The model and a Python with PyTorch are fetched once, into the cache folder (scripts/fetch-smollm2.sh).
-# The questions are those of MaliciousInstruct in $CARAVAN_SHARED/data (by default ../shared beside the
-# repository); where they are absent, mild ones of our own stand in, and that is said.
+# Which questions: see common.sh.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-. scripts/common.sh
+. tests/real/common.sh
 
-scripts/dependencies.sh build test
-[ -x build/release/bin/caravan ] || build release
-caravan=$PWD/build/release/bin/caravan
 model=$(scripts/fetch-smollm2.sh)
-python=$(scripts/reference-python.sh)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-
-prompts=${CARAVAN_SHARED:-../shared}/data/maliciousinstruct.csv
-if [ -f "$prompts" ]; then
-    prompts=$(realpath "$prompts")
-else
-    say "skipped: $prompts is absent (set CARAVAN_SHARED); made-up prompts stand in"
-    skipped=$((skipped + 1))
-    prompts=$PWD/tests/real/prompts.csv
-fi
 
 # job NAME LIMIT: a job file on the first LIMIT prompts, with its results in a folder of that name.
 job() {
@@ -39,10 +25,9 @@ JSON
 }
 
 export OMP_NUM_THREADS=1
-two_ranks=(mpirun -n 2 --bind-to none --oversubscribe)
 
 job sweep 20
-check "a sweep of 270 heads x 20 prompts on two ranks" "${two_ranks[@]}" "$caravan" run "$work/sweep.json"
+check "a sweep of 270 heads x 20 prompts on two ranks" run_on_two_ranks "$work/sweep.json"
 scores=$work/sweep/smollm2/uniform_attention/scores.h5
 check "scores are complete, finite and not negative" "$python" tests/real/check_scores.py "$scores" 30 9 20
 
