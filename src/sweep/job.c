@@ -14,7 +14,6 @@ enum {
     LIST_LIMIT = 10000,             /* entries of any list in a job */
     NAME_LIMIT = 100,               /* bytes of a name, as file systems allow 255 */
     MEMORY_LIMIT_GIB = 1024 * 1024, /* a budget past a petabyte is a typing error */
-    LARGEST_RANK = 8,               /* angles that the results keep */
     MOST_STEPS = 64                 /* of Sahara; the paper takes 5 at most */
 };
 
@@ -26,13 +25,6 @@ const char *cv_prompt_set_name(cv_prompt_set set)
 const char *cv_engine_choice_name(cv_engine_choice engine)
 {
     return engine == CV_ENGINE_WAVEFRONT ? "wavefront" : "plain";
-}
-
-static const char *const state_names[] = {"final_norm", "resid_post"};
-
-const char *cv_job_state_name(cv_job_state state)
-{
-    return state_names[state];
 }
 
 /* ---- what the parts share ---- */
@@ -103,16 +95,16 @@ static bool read_subspace(const cv_job_reader *r, const json_t *top)
     if (!cv_json_object(top, cv_job_at(r, ""), "subspace", CV_OPTIONAL, &object, r->err)) return false;
     cv_json_place place = cv_job_at(r, "subspace");
     int64_t rank = 1;
-    const char *state = state_names[CV_JOB_FINAL_NORM];
+    const char *state = cv_subspace_state_name(CV_FINAL_NORM);
     if (object && (!cv_json_only_keys(object, place, keys, r->err) ||
-                   !cv_json_int(object, place, "rank", CV_OPTIONAL, 1, LARGEST_RANK, &rank, r->err) ||
+                   !cv_json_int(object, place, "rank", CV_OPTIONAL, 1, CV_SUBSPACE_RANKS, &rank, r->err) ||
                    !cv_json_string(object, place, "state", CV_OPTIONAL, &state, r->err)))
         return false;
-    bool is_post = strcmp(state, state_names[CV_JOB_RESID_POST]) == 0;
-    if (!is_post && strcmp(state, state_names[CV_JOB_FINAL_NORM]) != 0)
+    int index = cv_subspace_state_of(state);
+    if (index < 0)
         return cv_bad_input(r->err, "%s: subspace.state \"%s\" is unknown; use final_norm or resid_post", r->file,
                             state);
-    r->job->subspace = (cv_job_subspace){object != NULL, (int)rank, is_post ? CV_JOB_RESID_POST : CV_JOB_FINAL_NORM};
+    r->job->subspace = (cv_job_subspace){object != NULL, (int)rank, (cv_subspace_state)index};
     return true;
 }
 

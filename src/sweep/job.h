@@ -7,8 +7,10 @@
 #define CV_JOB_H
 
 #include <caravan/base.h>
+#include <caravan/decode.h>
 #include <caravan/engine.h>
 #include <caravan/model.h>
+#include <caravan/score.h>
 #include <caravan/text.h>
 
 #include <stddef.h>
@@ -35,16 +37,11 @@ typedef struct cv_job_prompts {
     size_t limit; /* 0: all */
 } cv_job_prompts;
 
-/* The states whose subspaces are compared: the residual stream after the last layer, with the final norm
- * or before it. */
-typedef enum cv_job_state { CV_JOB_FINAL_NORM, CV_JOB_RESID_POST } cv_job_state;
-const char *cv_job_state_name(cv_job_state state); /* "final_norm", "resid_post" */
-
 /* Principal angles beside Ships. */
 typedef struct cv_job_subspace {
     bool enabled; /* where the job has "subspace", or "sahara", which needs them */
-    int rank;     /* 1 to 8: the score is the sum of so many angles */
-    cv_job_state state;
+    int rank;     /* 1 to CV_SUBSPACE_RANKS: the score is the sum of so many angles */
+    cv_subspace_state state;
 } cv_job_subspace;
 
 /* Which heads are switched off while answers are generated. Numbers of heads are at the ablation's
@@ -64,15 +61,11 @@ typedef struct cv_job_group {
     int count; /* K; 0 for none and each_head */
 } cv_job_group;
 
-typedef enum cv_job_decode_kind { CV_JOB_GREEDY, CV_JOB_TOP_K } cv_job_decode_kind;
-
+/* A way to decode, done for samples answers to each prompt. */
 typedef struct cv_job_decode {
-    char *name; /* "greedy", "top_k-k5-t1", with "-seed2" and "-samples3" where not the default; unique */
-    cv_job_decode_kind kind;
-    int k;              /* most likely tokens that are drawn from; 1 for greedy */
-    int samples;        /* answers for each prompt; 1 for greedy */
-    double temperature; /* 1 for greedy */
-    uint64_t seed;      /* 0 for greedy */
+    char *name;           /* "greedy", "top_k-k5-t1", with "-seed2" and "-samples3" where not the default; unique */
+    cv_sampling sampling; /* top_k's parameters are 0 for greedy */
+    int samples;          /* 1 for greedy */
 } cv_job_decode;
 
 /* Judges of answers, "paper", "released", "prefix". */

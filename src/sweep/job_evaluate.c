@@ -146,10 +146,11 @@ static bool read_groups(const cv_job_reader *r, const json_t *object)
 static char *decode_name(const cv_job_decode *decode)
 {
     cv_buffer name = {0};
-    cv_buffer_puts(&name, decode_words[decode->kind]);
-    if (decode->kind == CV_JOB_TOP_K) {
-        cv_buffer_printf(&name, "-k%d-t%.10g", decode->k, decode->temperature);
-        if (decode->seed) cv_buffer_printf(&name, "-seed%llu", (unsigned long long)decode->seed);
+    const cv_sampling *sampling = &decode->sampling;
+    cv_buffer_puts(&name, decode_words[sampling->kind]);
+    if (sampling->kind == CV_TOP_K) {
+        cv_buffer_printf(&name, "-k%d-t%.10g", sampling->k, sampling->temperature);
+        if (sampling->seed) cv_buffer_printf(&name, "-seed%llu", (unsigned long long)sampling->seed);
         if (decode->samples > 1) cv_buffer_printf(&name, "-samples%d", decode->samples);
     }
     return cv_buffer_steal(&name);
@@ -176,17 +177,17 @@ static bool read_top_k(const cv_job_reader *r, const json_t *object, const char 
 {
     cv_json_place place = cv_job_at(r, field);
     int64_t k = 5, samples = 1, seed = 0;
+    double temperature = 1;
     if (!cv_json_int(object, place, "k", CV_OPTIONAL, 1, INT32_MAX, &k, r->err) ||
         !cv_json_int(object, place, "samples", CV_OPTIONAL, 1, MOST_SAMPLES, &samples, r->err) ||
         !cv_json_int(object, place, "seed", CV_OPTIONAL, 0, INT64_MAX, &seed, r->err) ||
-        !cv_json_real(object, place, "temperature", CV_OPTIONAL, -HOTTEST, HOTTEST, &decode->temperature, r->err))
+        !cv_json_real(object, place, "temperature", CV_OPTIONAL, -HOTTEST, HOTTEST, &temperature, r->err))
         return false;
-    if (!(decode->temperature >= COLDEST))
+    if (!(temperature >= COLDEST))
         return cv_bad_input(r->err, "%s: %s.temperature is %g; use %g or more, or the kind greedy", r->file, field,
-                            decode->temperature, COLDEST);
-    decode->k = (int)k;
+                            temperature, COLDEST);
+    decode->sampling = (cv_sampling){CV_TOP_K, (int)k, temperature, (uint64_t)seed};
     decode->samples = (int)samples;
-    decode->seed = (uint64_t)seed;
     return true;
 }
 
@@ -200,16 +201,15 @@ static bool read_decode(const cv_job_reader *r, const json_t *object, int index)
     if (!cv_json_only_keys(object, cv_job_at(r, field), keys, r->err) ||
         !cv_json_string(object, cv_job_at(r, field), "kind", CV_REQUIRED, &kind, r->err))
         return false;
-    cv_job_decode decode = {.kind = CV_JOB_GREEDY, .k = 1, .samples = 1, .temperature = 1};
-    if (strcmp(kind, decode_words[CV_JOB_GREEDY]) == 0) {
+    cv_job_decode decode = {.samples = 1};
+    if (strcmp(kind, decode_words[CV_GREEDY]) == 0) {
         for (int i = 1; keys[i]; i++)
             if (is_given(object, keys[i]))
                 return cv_bad_input(r->err, "%s: %s.%s does not belong to greedy; remove it", r->file, field, keys[i]);
         return add_decode(r, field, &decode);
     }
-    if (strcmp(kind, decode_words[CV_JOB_TOP_K]) != 0)
+    if (strcmp(kind, decode_words[CV_TOP_K]) != 0)
         return cv_bad_input(r->err, "%s: %s.kind \"%s\" is unknown; use greedy or top_k", r->file, field, kind);
-    decode.kind = CV_JOB_TOP_K;
     return read_top_k(r, object, field, &decode) && add_decode(r, field, &decode);
 }
 
@@ -237,8 +237,7 @@ static bool read_decodes(const cv_job_reader *r, const json_t *object)
     if (!cv_job_list(r, object, "evaluate", "decode", CV_OPTIONAL, &list)) return false;
     size_t count = list ? json_array_size(list) : 1;
     evaluate->decode = cv_calloc(count, sizeof *evaluate->decode);
-    if (!list)
-        return add_decode(r, "", &(cv_job_decode){.kind = CV_JOB_GREEDY, .k = 1, .samples = 1, .temperature = 1});
+    if (!list) return add_decode(r, "", &(cv_job_decode){.samples = 1});
     for (size_t i = 0; i < count; i++)
         if (!read_decode(r, json_array_get(list, i), (int)i)) return false;
     return true;
@@ -340,9 +339,9 @@ bool cv_job_check(const cv_job *job, int model, const cv_config *config, const s
     for (int a = 0; a < job->num_ablations; a++)
         if (!check_heads(job, model, heads_of(&job->ablations[a], config), job->ablation_names[a], err)) return false;
     for (int d = 0; d < job->evaluate.num_decode; d++)
-        if (job->evaluate.decode[d].k > config->vocab_size)
+        if (job->evaluate.decode[d].sampling.k > config->vocab_size)
             return cv_bad_input(err, "%s: evaluate.decode[%d].k is %d, but model %s has %d tokens; lower it", job->file,
-                                d, job->evaluate.decode[d].k, job->models[model].name, config->vocab_size);
+                                d, job->evaluate.decode[d].sampling.k, job->models[model].name, config->vocab_size);
     const int rank = job->subspace.enabled ? job->subspace.rank : 0;
     for (int set = 0; set < CV_NUM_PROMPT_SETS; set++)
         if (num_prompts[set] && num_prompts[set] < (size_t)rank)

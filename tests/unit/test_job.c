@@ -79,17 +79,17 @@ static const struct {
     const char *job;
     bool ships, angles;
     int rank;
-    cv_job_state state;
+    cv_subspace_state state;
     int steps;
 } scores[] = {
-    {WITH("\"subspace\": {}"), true, true, 1, CV_JOB_FINAL_NORM, 0},
-    {WITH("\"subspace\": null"), true, false, 1, CV_JOB_FINAL_NORM, 0},
-    {WITH("\"subspace\": {\"rank\": 8, \"state\": \"resid_post\"}"), true, true, 8, CV_JOB_RESID_POST, 0},
-    {WITH("\"subspace\": {\"state\": \"final_norm\"}, \"ships\": {\"enabled\": false}"), false, true, 1,
-     CV_JOB_FINAL_NORM, 0},
-    {WITH("\"sahara\": {}"), true, true, 1, CV_JOB_FINAL_NORM, 3},
-    {WITH("\"sahara\": {\"steps\": 64}, \"ships\": {\"enabled\": false}"), false, true, 1, CV_JOB_FINAL_NORM, 64},
-    {WITH("\"sahara\": {\"steps\": 1}, \"subspace\": {\"rank\": 2}"), true, true, 2, CV_JOB_FINAL_NORM, 1},
+    {WITH("\"subspace\": {}"), true, true, 1, CV_FINAL_NORM, 0},
+    {WITH("\"subspace\": null"), true, false, 1, CV_FINAL_NORM, 0},
+    {WITH("\"subspace\": {\"rank\": 8, \"state\": \"resid_post\"}"), true, true, 8, CV_RESID_POST, 0},
+    {WITH("\"subspace\": {\"state\": \"final_norm\"}, \"ships\": {\"enabled\": false}"), false, true, 1, CV_FINAL_NORM,
+     0},
+    {WITH("\"sahara\": {}"), true, true, 1, CV_FINAL_NORM, 3},
+    {WITH("\"sahara\": {\"steps\": 64}, \"ships\": {\"enabled\": false}"), false, true, 1, CV_FINAL_NORM, 64},
+    {WITH("\"sahara\": {\"steps\": 1}, \"subspace\": {\"rank\": 2}"), true, true, 2, CV_FINAL_NORM, 1},
 };
 
 START_TEST(scores_are_chosen)
@@ -294,8 +294,6 @@ START_TEST(sets_and_engines_have_names)
     ck_assert_str_eq(cv_prompt_set_name(CV_HARMLESS), "harmless");
     ck_assert_str_eq(cv_engine_choice_name(CV_ENGINE_WAVEFRONT), "wavefront");
     ck_assert_str_eq(cv_engine_choice_name(CV_ENGINE_PLAIN), "plain");
-    ck_assert_str_eq(cv_job_state_name(CV_JOB_FINAL_NORM), "final_norm");
-    ck_assert_str_eq(cv_job_state_name(CV_JOB_RESID_POST), "resid_post");
 }
 END_TEST
 
