@@ -1,4 +1,5 @@
 /* caravan logits: the next-token logits of one text, with heads switched off, by the plain engine. */
+#include "cli/ablate_option.h"
 #include "cli/verb.h"
 
 #include "base/file.h"
@@ -26,10 +27,7 @@ static const char help[] =
     "One forward pass by the plain engine over TEXT as it is, with the tokens that the tokenizer adds\n"
     "(BOS). Prints the N likeliest next tokens: probability, logit, id, token.\n"
     "\n"
-    "  --ids 1,2,3      token ids in place of --text, to which nothing is added; needs no tokenizer\n"
-    "  --ablate uniform_attention:2:26        switches off head 26 of layer 2 (both from 0)\n"
-    "  --ablate value_scale:2:26:0.5          with an epsilon other than 0\n"
-    "  --ablate mean_over_heads:2:26:z        the fourth field is q, k or z here; q if left out\n"
+    "  --ids 1,2,3      token ids in place of --text, to which nothing is added; needs no tokenizer\n" CV_ABLATE_HELP
     "  --top N          how many tokens to print, 10 if not given\n"
     "  --output FILE    writes /logits (float32, the whole vocabulary) and /tokens (int32) by HDF5\n";
 
@@ -40,63 +38,6 @@ typedef struct request {
     cv_words ablations;
     int64_t top;
 } request;
-
-/* ---- --ablate ---- */
-
-/* Cuts the next field off *rest; NULL where there is none. */
-static char *next_field(char **rest)
-{
-    return *rest ? strsep(rest, ":") : NULL;
-}
-
-static bool read_parameter(const char *field, cv_ablation *ablation, cv_error *err)
-{
-    if (!field) return true;
-    if (ablation->kind != CV_MEAN_OVER_HEADS) return cv_option_real("the epsilon", field, &ablation->epsilon, err);
-    int of = cv_mean_of_of(field);
-    if (of < 0) return cv_bad_input(err, "mean_over_heads takes q, k or z, not \"%s\"", field);
-    ablation->mean_of = (cv_mean_of)of;
-    return true;
-}
-
-static bool read_fields(char *text, const cv_config *config, cv_ablated_head *out, cv_error *err)
-{
-    char *rest = text;
-    const char *kind = next_field(&rest), *layer_text = next_field(&rest), *head_text = next_field(&rest);
-    const char *parameter = next_field(&rest);
-    int64_t layer, head;
-    if (!head_text || rest) return cv_bad_input(err, "it must be KIND:LAYER:HEAD or KIND:LAYER:HEAD:EPSILON");
-    int index = cv_ablation_kind_of(kind);
-    if (index < 0)
-        return cv_bad_input(err, "kind \"%s\" is unknown; use uniform_attention, value_scale or mean_over_heads", kind);
-    *out = (cv_ablated_head){.ablation.kind = (cv_ablation_kind)index};
-    if (!cv_option_int("the layer", layer_text, 0, config->num_hidden_layers - 1, &layer, err) ||
-        !cv_option_int("the head", head_text, 0, config->num_attention_heads - 1, &head, err) ||
-        !read_parameter(parameter, &out->ablation, err))
-        return false;
-    out->layer = (int)layer;
-    out->head = (int)head;
-    return cv_ablation_check(&out->ablation, config, err);
-}
-
-/* The heads that --ablate names, [words->count], to be freed by the caller. NULL on error. */
-static cv_ablated_head *read_heads(const cv_words *words, const cv_config *config, cv_error *err)
-{
-    cv_ablated_head *heads = cv_alloc(words->count, sizeof *heads);
-    for (size_t i = 0; i < words->count; i++) {
-        char *copy = cv_strdup(words->items[i]);
-        bool ok = read_fields(copy, config, &heads[i], err);
-        free(copy);
-        for (size_t j = 0; ok && j < i; j++)
-            if (heads[j].layer == heads[i].layer && heads[j].head == heads[i].head)
-                ok = cv_bad_input(err, "L%dH%d is switched off twice", heads[i].layer, heads[i].head);
-        if (ok) continue;
-        cv_error_prefix(err, "--ablate %s", words->items[i]);
-        free(heads);
-        return NULL;
-    }
-    return heads;
-}
 
 /* ---- output ---- */
 
@@ -199,7 +140,7 @@ static bool compute(const request *r, const cv_model *model, const cv_tokenizer 
     size_t count = (size_t)model->config.vocab_size;
     float *logits = cv_alloc_floats(count);
     cv_tokens tokens = {0};
-    cv_ablated_head *heads = read_heads(&r->ablations, &model->config, err);
+    cv_ablated_head *heads = cv_ablate_option_read(&r->ablations, &model->config, err);
     cv_engine *engine = NULL;
     bool ok = heads && get_tokens(r, tokenizer, model, &tokens, err) && cv_blas_check(err);
     if (ok) {

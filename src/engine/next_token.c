@@ -1,6 +1,7 @@
 #include "engine/next_token.h"
 
 #include "base/memory.h"
+#include "engine/blas.h"
 #include "engine/product.h"
 #include "engine/sample.h"
 #include "engine/vector.h"
@@ -10,13 +11,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* Weights of a slice, in floats: half a megabyte, so that it stays in cache beside the rows. */
-enum { SLICE_FLOATS = 1 << 17, SLICE_LEAST = 64 };
-
-static size_t slice_rows(const cv_shape *s)
+static size_t slice_rows(const cv_shape *s, size_t count)
 {
-    size_t rows = SLICE_FLOATS / s->d / 16 * 16;
-    if (rows < SLICE_LEAST) rows = SLICE_LEAST;
+    size_t rows = cv_product_slice(count);
     return rows < s->V ? rows : s->V;
 }
 
@@ -31,10 +28,11 @@ typedef struct shelf {
 static shelf shelf_make(const cv_engine *engine, size_t count, size_t k, const cv_wish *wishes)
 {
     const cv_shape *s = &engine->shape;
-    shelf own = {.logits = cv_alloc_floats(count * slice_rows(s)),
+    size_t slice = slice_rows(s, count);
+    shelf own = {.logits = cv_alloc_floats(count * slice),
                  .items = cv_alloc(count * k, sizeof *own.items),
                  .best = cv_alloc(count, sizeof *own.best)};
-    if (!cv_tensor_in_place(&engine->model->lm_head)) own.widened = cv_alloc_floats(slice_rows(s) * s->d);
+    if (!cv_tensor_in_place(&engine->model->lm_head)) own.widened = cv_alloc_floats(slice * s->d);
     for (size_t i = 0; i < count; i++)
         own.best[i] = (cv_best){own.items + i * k, cv_sampling_candidates(&wishes[i].sequence->sampling, s->V), 0};
     return own;
@@ -54,17 +52,16 @@ static bool look_at_slice(const cv_engine *engine, size_t count, const float *x,
 {
     size_t d = engine->shape.d;
     const float *weights = cv_tensor_rows(&engine->model->lm_head, first, length, own->widened);
-    cv_product_slice(count, length, d, x, weights, 0, own->logits, length);
+    cv_linear(count, length, d, x, d, weights, d, 0, own->logits, length);
     if (!cv_all_finite(own->logits, count * length)) return false;
     for (size_t i = 0; i < count; i++) cv_best_add_slice(&own->best[i], own->logits + i * length, length, first);
     return true;
 }
 
 /* Of a slice whose logits are not finite: lm_head is damaged, or the product left single precision. */
-static bool complain(cv_engine *engine, size_t first, cv_error *err)
+static bool complain(cv_engine *engine, size_t first, size_t length, cv_error *err)
 {
     const cv_shape *s = &engine->shape;
-    size_t length = s->V - first < slice_rows(s) ? s->V - first : slice_rows(s);
     float *buffer = cv_alloc_floats(length * s->d);
     const float *weights = cv_tensor_rows(&engine->model->lm_head, first, length, buffer);
     if (cv_check_finite(engine->model, &engine->model->lm_head, weights, first * s->d, length * s->d, err))
@@ -93,7 +90,7 @@ bool cv_next_tokens(cv_engine *engine, size_t count, float *x, const cv_wish *wi
     const cv_shape *s = &engine->shape;
     if (!cv_engine_final_norm(engine, count, x, x, err)) return false;
     size_t threads = (size_t)omp_get_max_threads(), k = most_candidates(s, count, wishes);
-    size_t slice = slice_rows(s), slices = (s->V + slice - 1) / slice, bad = SIZE_MAX;
+    size_t slice = slice_rows(s, count), slices = (s->V + slice - 1) / slice, bad = SIZE_MAX;
     shelf *shelves = cv_alloc(threads, sizeof *shelves);
     for (size_t t = 0; t < threads; t++) shelves[t] = shelf_make(engine, count, k, wishes);
 #pragma omp parallel for schedule(dynamic) reduction(min : bad)
@@ -103,7 +100,7 @@ bool cv_next_tokens(cv_engine *engine, size_t count, float *x, const cv_wish *wi
     }
     cv_engine_count(engine, count, s->V, s->d);
     engine->work.weight_bytes += s->V * s->d * cv_dtype_size(engine->model->lm_head.dtype);
-    bool ok = bad == SIZE_MAX || complain(engine, bad, err);
+    bool ok = bad == SIZE_MAX || complain(engine, bad, s->V - bad < slice ? s->V - bad : slice, err);
     for (size_t i = 0; ok && i < count; i++) {
         for (size_t t = 1; t < threads; t++) merge(&shelves[0].best[i], &shelves[t].best[i]);
         tokens[i] = cv_sample_at(wishes[i].sequence, &shelves[0].best[i], wishes[i].position);
@@ -116,6 +113,7 @@ bool cv_next_tokens(cv_engine *engine, size_t count, float *x, const cv_wish *wi
 size_t cv_next_token_bytes(const cv_model *model, size_t count, size_t k)
 {
     cv_shape s = cv_shape_of(&model->config);
-    size_t bytes = count * (slice_rows(&s) * sizeof(float) + k * sizeof(cv_candidate) + sizeof(cv_best));
-    return bytes + (cv_tensor_in_place(&model->lm_head) ? 0 : slice_rows(&s) * s.d * sizeof(float));
+    size_t slice = slice_rows(&s, count);
+    size_t bytes = count * (slice * sizeof(float) + k * sizeof(cv_candidate) + sizeof(cv_best));
+    return bytes + (cv_tensor_in_place(&model->lm_head) ? 0 : slice * s.d * sizeof(float));
 }

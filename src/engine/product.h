@@ -1,8 +1,8 @@
 /* Products of few rows with large matrices: what a step of decoding consists of.
  *
- * Here the rows are too few to be cut into tiles for the threads, so the matrices are, into slices of
- * fixed size; each slice's product runs on one thread. So a row's bits do not depend on how many threads
- * there are. */
+ * Here the rows are too few to be cut into tiles for the threads, so the matrices are, into slices whose
+ * size depends on the rows alone; each slice's product runs on one thread. So the bits of a product do
+ * not depend on how many threads there are. */
 #ifndef CV_PRODUCT_H
 #define CV_PRODUCT_H
 
@@ -22,8 +22,8 @@ typedef struct cv_product {
 void cv_products(cv_engine *engine, size_t m, size_t k, const float *x, const cv_product *products, size_t count,
                  float beta);
 
-/* One slice on the calling thread: y [m, n] = x [m, k] weight [n, k]^T + beta y, rows of y ldy apart. */
-void cv_product_slice(size_t m, size_t n, size_t k, const float *x, const float *weight, float beta, float *y,
-                      size_t ldy);
+/* Rows of a matrix that go together in a product with m rows: few where OpenBLAS then takes its kernels
+ * for small matrices, which read the weights as they lie; else so many that what it rearranges pays. */
+size_t cv_product_slice(size_t m);
 
 #endif
