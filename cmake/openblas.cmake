@@ -10,7 +10,9 @@ set(OPENBLAS_LIBRARY "" CACHE FILEPATH "Path of libopenblas (the OpenMP build); 
 # Sets the variable answer to 0 (sequential), 1 (pthreads), 2 (OpenMP), or to an error text.
 function(caravan_ask_openblas library answer)
     set(source "${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/ask_openblas.c")
-    file(WRITE "${source}" "int openblas_get_parallel(void);\nint main(void) { return openblas_get_parallel(); }\n")
+    # LAPACK's routines are inside, unless it was built without them: then this does not link.
+    file(WRITE "${source}" "int openblas_get_parallel(void);\nvoid dgesdd_(void);\n"
+        "int main(void) { void (*volatile lapack)(void) = dgesdd_; return lapack ? openblas_get_parallel() : 9; }\n")
     try_run(result compiled "${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/ask_openblas" "${source}"
         LINK_LIBRARIES "${library}")
     if(compiled)
