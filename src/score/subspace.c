@@ -80,7 +80,7 @@ static void project(size_t rows, size_t r, const double *a, const double *b, dou
 void cv_principal_angles(size_t rows, size_t r, const double *a, const double *b, double *angles)
 {
     assert(0 < r && r <= RANKS && r <= rows);
-    double cosines[RANKS * RANKS], cosine[RANKS], sine[RANKS], *sines = cv_alloc(rows * r, sizeof *sines);
+    double cosines[RANKS * RANKS], cosine[RANKS] = {0}, sine[RANKS] = {0}, *sines = cv_alloc(rows * r, sizeof *sines);
     project(rows, r, a, b, cosines, sines);
     bool ok = cv_svd(r, r, cosines, cosine, NULL) && cv_svd(rows, r, sines, sine, NULL);
     for (size_t i = 0; i < r; i++) {

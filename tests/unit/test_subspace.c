@@ -144,8 +144,8 @@ START_TEST(angles_that_are_known_by_construction)
 }
 END_TEST
 
-/* The first r = 1 span is that of the largest singular value alone; two equal ones share a plane, in which
- * any vector is as good. */
+/* Two equal singular values share a plane, in which any vector is as good as the other: the plane is
+ * determined, the first vector is not. */
 START_TEST(a_tie_determines_no_span)
 {
     double clean[] = {2, 0, 0, 0, 2, 0, 0, 0, 1}, ablated[] = {2, 0, 0, 0, 2, 0, 0, 0.5, 1}, sums[RANKS];
