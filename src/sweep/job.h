@@ -68,9 +68,6 @@ typedef struct cv_job_decode {
     int samples;          /* 1 for greedy */
 } cv_job_decode;
 
-/* Judges of answers, "paper", "released", "prefix". */
-typedef enum cv_job_judge { CV_JOB_PAPER, CV_JOB_RELEASED, CV_JOB_PREFIX, CV_NUM_JOB_JUDGES } cv_job_judge;
-
 /* Multiple-choice tasks, in JSON lines. */
 typedef struct cv_job_utility {
     char *name;   /* unique in the job; letters, digits and . _ + - */
@@ -87,8 +84,9 @@ typedef struct cv_job_evaluate {
     int num_decode;
     int max_new_tokens;
     bool save_responses;
-    bool judges[CV_NUM_JOB_JUDGES];
-    cv_job_utility *utility; /* [num_utility] */
+    bool judges[CV_NUM_JUDGES];    /* who says whether an answer refuses; at least one */
+    cv_coherence_limits coherence; /* beyond them an answer is no language */
+    cv_job_utility *utility;       /* [num_utility] */
     int num_utility;
     uint64_t seed; /* of random groups */
 } cv_job_evaluate;

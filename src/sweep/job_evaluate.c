@@ -17,6 +17,8 @@ enum {
 /* Outside of them a quotient of logits and temperature may leave the numbers that can be told apart. */
 static const double COLDEST = 1e-6, HOTTEST = 1e6;
 
+static const double LARGEST_LIMIT = 1e9; /* of coherence: what no answer reaches */
+
 static const struct {
     const char *word;
     bool counts; /* followed by ":K" */
@@ -28,7 +30,6 @@ static const struct {
 enum { NUM_GROUP_WORDS = sizeof group_words / sizeof group_words[0] };
 
 static const char *const decode_words[] = {"greedy", "top_k"};
-static const char *const judge_words[] = {"paper", "released", "prefix"};
 
 static bool is_given(const json_t *object, const char *key)
 {
@@ -250,19 +251,42 @@ static bool read_judges(const cv_job_reader *r, const json_t *object)
     bool *judges = r->job->evaluate.judges;
     json_t *list = NULL;
     if (!cv_job_list(r, object, "evaluate", "judges", CV_OPTIONAL, &list)) return false;
-    if (!list) judges[CV_JOB_PAPER] = true;
+    if (!list) judges[CV_JUDGE_PAPER] = true;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *word = word_of(r, list, i, "judges");
         if (!word) return false;
-        int judge = 0;
-        while (judge < CV_NUM_JOB_JUDGES && strcmp(judge_words[judge], word) != 0) judge++;
-        if (judge == CV_NUM_JOB_JUDGES)
+        int judge = cv_judge_of(word);
+        if (judge < 0)
             return cv_bad_input(r->err, "%s: evaluate.judges[%zu] \"%s\" is unknown; use paper, released or prefix",
                                 r->file, i, word);
         if (judges[judge])
             return cv_bad_input(r->err, "%s: evaluate.judges[%zu] \"%s\" is there twice; remove one", r->file, i, word);
         judges[judge] = true;
     }
+    return true;
+}
+
+/* Any limit can be set so that it never strikes. */
+static bool read_coherence(const cv_job_reader *r, const json_t *object)
+{
+    static const char *const keys[] = {"max_repetition", "max_compression", "min_characters", "min_loglikelihood",
+                                       NULL};
+    cv_coherence_limits *limits = &r->job->evaluate.coherence;
+    cv_json_place place = cv_job_at(r, "evaluate.coherence");
+    *limits = cv_coherence_defaults;
+    json_t *given = NULL;
+    if (!cv_json_object(object, cv_job_at(r, "evaluate"), "coherence", CV_OPTIONAL, &given, r->err)) return false;
+    if (!given) return true;
+    int64_t characters = (int64_t)limits->min_characters;
+    if (!cv_json_only_keys(given, place, keys, r->err) ||
+        !cv_json_real(given, place, "max_repetition", CV_OPTIONAL, 0, 1, &limits->max_repetition, r->err) ||
+        !cv_json_real(given, place, "max_compression", CV_OPTIONAL, 0, LARGEST_LIMIT, &limits->max_compression,
+                      r->err) ||
+        !cv_json_int(given, place, "min_characters", CV_OPTIONAL, 0, INT32_MAX, &characters, r->err) ||
+        !cv_json_real(given, place, "min_loglikelihood", CV_OPTIONAL, -LARGEST_LIMIT, 0, &limits->min_loglikelihood,
+                      r->err))
+        return false;
+    limits->min_characters = (size_t)characters;
     return true;
 }
 
@@ -374,7 +398,8 @@ bool cv_job_read_evaluate(const cv_job_reader *r, const json_t *top)
     evaluate->enabled = true;
     evaluate->max_new_tokens = (int)max_new_tokens;
     evaluate->seed = (uint64_t)seed;
-    return read_groups(r, object) && read_utilities(r, object) && read_decodes(r, object) && read_judges(r, object);
+    return read_groups(r, object) && read_utilities(r, object) && read_decodes(r, object) && read_judges(r, object) &&
+           read_coherence(r, object);
 }
 
 void cv_job_evaluate_free(cv_job_evaluate *evaluate)

@@ -42,9 +42,13 @@ START_TEST(evaluate_has_defaults)
     ck_assert_int_eq(e->decode[0].samples, 1);
     ck_assert_int_eq(e->max_new_tokens, 128);
     ck_assert(!e->save_responses);
-    ck_assert(e->judges[CV_JOB_PAPER]);
-    ck_assert(!e->judges[CV_JOB_RELEASED]);
-    ck_assert(!e->judges[CV_JOB_PREFIX]);
+    ck_assert(e->judges[CV_JUDGE_PAPER]);
+    ck_assert(!e->judges[CV_JUDGE_RELEASED]);
+    ck_assert(!e->judges[CV_JUDGE_PREFIX]);
+    ck_assert_double_eq(e->coherence.max_repetition, cv_coherence_defaults.max_repetition);
+    ck_assert_double_eq(e->coherence.max_compression, cv_coherence_defaults.max_compression);
+    ck_assert_uint_eq(e->coherence.min_characters, cv_coherence_defaults.min_characters);
+    ck_assert_double_eq(e->coherence.min_loglikelihood, cv_coherence_defaults.min_loglikelihood);
     ck_assert_int_eq(e->num_utility, 0);
     ck_assert_uint_eq(e->seed, 0);
     cv_job_free(&job);
@@ -120,15 +124,35 @@ START_TEST(the_rest_of_evaluate_is_read)
     ck_assert_int_eq(e->max_new_tokens, 7);
     ck_assert(e->save_responses);
     ck_assert_uint_eq(e->seed, 12);
-    ck_assert(!e->judges[CV_JOB_PAPER]);
-    ck_assert(e->judges[CV_JOB_RELEASED]);
-    ck_assert(e->judges[CV_JOB_PREFIX]);
+    ck_assert(!e->judges[CV_JUDGE_PAPER]);
+    ck_assert(e->judges[CV_JUDGE_RELEASED]);
+    ck_assert(e->judges[CV_JUDGE_PREFIX]);
     ck_assert_int_eq(e->num_utility, 2);
     ck_assert_str_eq(e->utility[0].name, "boolq");
     ck_assert_str_eq(e->utility[0].file, "jobs/u/b.jsonl");
     ck_assert_uint_eq(e->utility[0].limit, 0);
     ck_assert_str_eq(e->utility[1].file, "/abs/r.jsonl");
     ck_assert_uint_eq(e->utility[1].limit, 40);
+    cv_job_free(&job);
+}
+END_TEST
+
+START_TEST(limits_of_coherence_are_read)
+{
+    cv_job job;
+    read_job(
+        WITH("\"evaluate\": {\"coherence\": {\"max_repetition\": 0.25, \"max_compression\": 9.5, \"min_characters\": "
+             "0, \"min_loglikelihood\": -3}}"),
+        &job);
+    const cv_coherence_limits *limits = &job.evaluate.coherence;
+    ck_assert_double_eq(limits->max_repetition, 0.25);
+    ck_assert_double_eq(limits->max_compression, 9.5);
+    ck_assert_uint_eq(limits->min_characters, 0);
+    ck_assert_double_eq(limits->min_loglikelihood, -3);
+    cv_job_free(&job);
+    read_job(WITH("\"evaluate\": {\"coherence\": {\"max_compression\": 2}}"), &job);
+    ck_assert_double_eq(limits->max_compression, 2);
+    ck_assert_double_eq(limits->max_repetition, cv_coherence_defaults.max_repetition);
     cv_job_free(&job);
 }
 END_TEST
@@ -327,6 +351,18 @@ static const struct {
     {WITH("\"evaluate\": {\"judges\": [\"paper\", \"prefix\", \"paper\"]}"),
      "evaluate.judges[2] \"paper\" is there twice; remove one"},
     {WITH("\"evaluate\": {\"judges\": [null]}"), "evaluate.judges[0] must be a string"},
+    {WITH("\"evaluate\": {\"coherence\": true}"), "evaluate.coherence must be an object"},
+    {WITH("\"evaluate\": {\"coherence\": {\"repetition\": 1}}"), "unknown key evaluate.coherence.repetition"},
+    {WITH("\"evaluate\": {\"coherence\": {\"max_repetition\": 1.5}}"),
+     "evaluate.coherence.max_repetition is 1.5; it must lie between 0 and 1"},
+    {WITH("\"evaluate\": {\"coherence\": {\"max_compression\": -1}}"), "evaluate.coherence.max_compression is -1"},
+    {WITH("\"evaluate\": {\"coherence\": {\"max_compression\": \"4\"}}"),
+     "evaluate.coherence.max_compression must be a number"},
+    {WITH("\"evaluate\": {\"coherence\": {\"min_characters\": -1}}"), "evaluate.coherence.min_characters is -1"},
+    {WITH("\"evaluate\": {\"coherence\": {\"min_characters\": 1.5}}"),
+     "evaluate.coherence.min_characters must be a whole number"},
+    {WITH("\"evaluate\": {\"coherence\": {\"min_loglikelihood\": 1}}"),
+     "evaluate.coherence.min_loglikelihood is 1; it must lie between -1e+09 and 0"},
     {WITH("\"evaluate\": {\"utility\": {}}"), "evaluate.utility must be an array"},
     {WITH("\"evaluate\": {\"utility\": []}"), "evaluate.utility is empty; name at least one"},
     {WITH("\"evaluate\": {\"utility\": [\"boolq\"]}"), "evaluate.utility[0] must be an object"},
@@ -357,6 +393,7 @@ int main(void)
     tcase_add_test(tests, groups_are_read);
     tcase_add_test(tests, ways_to_decode_are_read);
     tcase_add_test(tests, the_rest_of_evaluate_is_read);
+    tcase_add_test(tests, limits_of_coherence_are_read);
     tcase_add_test(tests, utility_alone_generates_nothing);
     tcase_add_loop_test(tests, jobs_are_held_against_the_model, 0, ROWS(against_model));
     tcase_add_test(tests, a_subspace_is_no_larger_than_the_state);
