@@ -4,14 +4,18 @@
 #include "cli/verb.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/cluster.h"
 #include "cluster/dispatch.h"
 #include "cluster/launch.h"
+#include "cluster/phase.h"
 #include "engine/blas.h"
 #include "report/heads.h"
 #include "store/folder.h"
+#include "store/identity.h"
+#include "store/journal.h"
 #include "store/manifest.h"
 #include "store/results.h"
 #include "store/status.h"
@@ -34,6 +38,9 @@ static const char help[] =
     "  mpirun -n 4 caravan run JOB.json\n"
     "  srun --mpi=pmix caravan run JOB.json\n"
     "\n"
+    "A run that was ended in the middle goes on when the same command is given again, with any number of\n"
+    "ranks.\n"
+    "\n"
     "  --output DIR      results folder, in place of the job's\n"
     "  --engine NAME     wavefront (all heads at once, the default) or plain (one pass a head and prompt)\n"
     "  --precision NAME  f32\n"
@@ -51,7 +58,9 @@ typedef struct session {
     cv_worker *worker;
     cv_sources sources;
     cv_folder *folder;
+    cv_journal *journal;
     cv_scores *scores;
+    size_t units_before;     /* that the journal had */
     cv_rank_report *reports; /* [ranks] */
     double load_seconds, sweep_start, sweep_seconds;
     cv_progress progress;
@@ -171,6 +180,23 @@ static void announce(const session *s)
             s->plan.count == 1 ? "" : "s", ranks, ranks == 1 ? "" : "s");
 }
 
+/* Rank 0's: the folder, and the journal before anything else in it, as another run may be at work there. */
+static bool open_folder(session *s, cv_error *err)
+{
+    cv_identity identity = {0};
+    s->folder = cv_folder_open(s->inputs.job.output, err);
+    if (s->folder && cv_identity_of_run(&s->inputs, &s->sources, &identity, err))
+        s->journal = cv_journal_open(s->folder, &identity, err);
+    cv_identity_free(&identity);
+    if (!s->journal) return false;
+    if (!cv_status_write(s->folder, CV_RUN_RUNNING, &s->progress, NULL, err)) {
+        err->status = CV_BAD_INPUT; /* an output that cannot be written is one that was named wrongly */
+        return false;
+    }
+    cv_folder_remove(s->folder, "manifest.json"); /* an older one would speak of other results */
+    return true;
+}
+
 /* Makes the results folder on rank 0, before anything is computed. */
 static bool open_results(session *s, cv_error *err)
 {
@@ -178,26 +204,56 @@ static bool open_results(session *s, cv_error *err)
     if (is_first(s)) {
         s->progress = (cv_progress){.units_total = s->plan.count, .operations_total = s->plan.operations};
         s->scores = cv_scores_make(&s->inputs);
-        s->folder = cv_folder_open(s->inputs.job.output, err);
-        ok = s->folder && cv_status_write(s->folder, CV_RUN_RUNNING, &s->progress, NULL, err);
-        if (!ok) err->status = CV_BAD_INPUT; /* an output that cannot be written is one that was named wrongly */
-        if (ok) cv_folder_remove(s->folder, "manifest.json"); /* an older one would speak of other results */
+        ok = open_folder(s, err);
     }
     return cv_cluster_agree(s->cluster, ok, err);
 }
 
+/* A unit by its place in the grid, so that one that was computed for another plan is not taken for it. */
+static uint64_t describe(const cv_unit *u)
+{
+    int32_t place[] = {u->model,       u->ablation,  u->set,        u->prompt_begin, u->prompt_end,
+                       u->layer_begin, u->layer_end, u->head_begin, u->head_end};
+    return cv_hash64(place, sizeof place);
+}
+
+static void tell_resumed(session *s, const cv_phase *phase)
+{
+    s->units_before += phase->items_before;
+    s->progress.operations_before = phase->cost_before;
+    if (phase->items_before == phase->work.count)
+        cv_info("%s: has all %zu units already; the results are written again", cv_journal_path(s->journal),
+                phase->work.count);
+    else if (phase->items_before > 0)
+        cv_info("%s: has %zu of %zu units already", cv_journal_path(s->journal), phase->items_before,
+                phase->work.count);
+}
+
 static bool sweep(session *s, cv_share *mine, cv_error *err)
 {
-    uint64_t *costs = cv_alloc(s->plan.count, sizeof *costs);
-    for (size_t u = 0; u < s->plan.count; u++) costs[u] = s->plan.units[u].operations;
-    cv_dispatch dispatch = {s->plan.count, costs, NULL, s, compute_unit, deliver_unit, show_progress};
+    size_t count = s->plan.count;
+    uint64_t *costs = cv_alloc(count, sizeof *costs), *descriptions = cv_alloc(count, sizeof *descriptions);
+    for (size_t u = 0; u < count; u++) {
+        costs[u] = s->plan.units[u].operations;
+        descriptions[u] = describe(&s->plan.units[u]);
+    }
+    cv_phase phase = {.name = "sweep",
+                      .work = {count, costs, NULL, s, compute_unit, deliver_unit, show_progress},
+                      .descriptions = descriptions,
+                      .journal = s->journal};
     if (is_first(s)) announce(s);
-    s->view = cv_progress_view_open();
-    s->sweep_start = cv_seconds();
-    bool ok = cv_dispatch_run(s->cluster, &dispatch, mine, err);
-    s->sweep_seconds = cv_seconds() - s->sweep_start;
-    cv_progress_view_close(&s->view);
+    bool ok = cv_phase_resume(s->cluster, &phase, err);
+    if (ok) {
+        if (is_first(s)) tell_resumed(s, &phase);
+        s->view = cv_progress_view_open();
+        s->sweep_start = cv_seconds();
+        ok = cv_phase_run(s->cluster, &phase, mine, err);
+        s->sweep_seconds = cv_seconds() - s->sweep_start;
+        cv_progress_view_close(&s->view);
+    }
+    cv_phase_free(&phase);
     free(costs);
+    free(descriptions);
     return ok;
 }
 
@@ -221,8 +277,11 @@ static void report_ranks(session *s, const cv_share *mine)
 
 static bool write_results(session *s, cv_error *err)
 {
-    cv_run_report run = {s->reports, cv_cluster_size(s->cluster), cv_mpi_version(), s->load_seconds, s->sweep_seconds};
-    return cv_scores_complete(s->scores, err) && cv_results_write(s->folder, &s->inputs, &s->sources, s->scores, err) &&
+    cv_run_report run = {s->reports,       cv_cluster_size(s->cluster),
+                         cv_mpi_version(), s->load_seconds,
+                         s->sweep_seconds, s->units_before};
+    return cv_journal_flush(s->journal, err) && cv_scores_complete(s->scores, err) &&
+           cv_results_write(s->folder, &s->inputs, &s->sources, s->scores, err) &&
            cv_heads_write(s->folder, &s->inputs, s->scores, err) &&
            cv_manifest_write(s->folder, &s->inputs, &s->sources, &s->plan, &run, err);
 }
@@ -238,6 +297,7 @@ static void tell_speed(const session *s)
 {
     double operations = 0, peak = 0;
     char wall[32];
+    if (s->units_before == s->plan.count) return;
     for (int r = 0; r < cv_cluster_size(s->cluster); r++) {
         operations += (double)s->reports[r].work.operations;
         peak += s->reports[r].peak;
@@ -247,16 +307,18 @@ static void tell_speed(const session *s)
             100 * operations / (s->sweep_seconds * peak));
 }
 
-/* Bad input leaves nothing behind; another failure leaves its message in status.json. */
+/* Bad input leaves nothing behind, unless units were finished before it was met; another failure leaves its
+ * message in status.json. A folder without our journal in it may be another run's. */
 static void give_up(session *s, const cv_error *err)
 {
-    if (!s->folder) return;
-    if (err->status == CV_BAD_INPUT) {
-        cv_folder_remove(s->folder, "status.json");
-        cv_folder_undo(s->folder);
-    } else {
+    if (s->journal && (err->status != CV_BAD_INPUT || cv_journal_count(s->journal) > 0)) {
         write_status(s, CV_RUN_FAILED, err->text);
+        return;
     }
+    if (s->journal) cv_folder_remove(s->folder, "status.json");
+    cv_journal_close(s->journal);
+    s->journal = NULL;
+    if (s->folder) cv_folder_undo(s->folder);
 }
 
 static bool finish(session *s, cv_error *err)
@@ -292,6 +354,7 @@ static bool run_session(session *s, const char *path, const cv_job_options *opti
 
 static void close_session(session *s)
 {
+    cv_journal_close(s->journal);
     cv_worker_close(s->worker);
     cv_scores_free(s->scores);
     cv_folder_close(s->folder);

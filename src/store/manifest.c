@@ -146,6 +146,7 @@ static json_t *performance(const cv_plan *plan, const cv_run_report *run)
     }
     json_t *object = json_object();
     put_integer(object, "units", plan->count);
+    put_integer(object, "units_from_journal", run->units_before);
     put_integer(object, "operations", work.operations);
     put_integer(object, "operations_planned", plan->operations);
     put_integer(object, "operations_plain", plan->plain_operations);

@@ -29,6 +29,7 @@ typedef struct cv_run_report {
     const char *mpi_version;
     double load_seconds;  /* reading and checking the inputs */
     double sweep_seconds; /* from the first unit handed out to the last one back */
+    size_t units_before;  /* that the journal had, of earlier runs */
 } cv_run_report;
 
 bool cv_manifest_write(const cv_folder *folder, const cv_inputs *inputs, const cv_sources *sources, const cv_plan *plan,

@@ -122,6 +122,7 @@ holds 'renews the manifest' results/manifest.json '"versions"'
 # ---- a bar on a terminal ----
 
 if command -v script >/dev/null; then
+    rm -rf results
     script -qec "'$CARAVAN' run job.json >table" /dev/null >terminal </dev/null
     expect 'a bar' grep -qF '[..............................]   0 %  0 of 1 units  time left: unknown' terminal
     expect 'stdout stays clean' grep -q '^results: ' table

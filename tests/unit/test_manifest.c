@@ -25,7 +25,7 @@ static json_t *write_and_read(const cv_inputs *inputs)
     cv_error err;
     cv_folder *folder = cv_folder_open(scratch, &err);
     cv_plan plan = {.count = 7, .operations = 4000000000, .plain_operations = 30000000000};
-    cv_run_report run = {ranks, 2, "MPI 9", 1.5, 2};
+    cv_run_report run = {ranks, 2, "MPI 9", 1.5, 2, 3};
     ck_assert_msg(cv_manifest_write(folder, inputs, &sources, &plan, &run, &err), "%s", err.text);
     char *path = cv_folder_path(folder, "manifest.json");
     json_t *top = cv_json_load(path, 0, &err);
@@ -94,6 +94,7 @@ static const struct {
     {"ranks.1.operations", 1e9},
     {"ranks.1.busy_seconds", 8},
     {"performance.units", 7},
+    {"performance.units_from_journal", 3},
     {"performance.operations", 4e9},
     {"performance.operations_planned", 4e9},
     {"performance.operations_plain", 3e10},
