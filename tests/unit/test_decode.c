@@ -125,7 +125,7 @@ static void check_everything(cv_config config, uint64_t seed)
     static sample s;
     s = (sample){0};
     everything(&s);
-    size_t new = getenv("CARAVAN_TEST_SPARSE") ? 4 : 16;
+    size_t new = getenv("CARAVAN_TEST_SPARSE") ? 2 : 16;
     answers expected = answer(cv_plain_generate, engine, s.sequences, s.count, new);
     answers batch = answer(cv_generate, engine, s.sequences, s.count, new);
     compare(&batch, &expected, s.count, "batch");
@@ -170,7 +170,7 @@ START_TEST(any_number_of_threads_gives_the_same_tokens)
     everything(&s);
     answers first = {0};
     int threads = omp_get_max_threads();
-    for (int t = 1; t <= 4; t++) {
+    for (int t = 1; t <= (getenv("CARAVAN_TEST_SPARSE") ? 2 : 4); t++) {
         omp_set_num_threads(t);
         cv_engine *engine = cv_engine_open(model, LONGEST);
         answers now = answer(cv_generate, engine, s.sequences, s.count, 8);
@@ -197,7 +197,7 @@ START_TEST(answers_end_where_the_model_ends_them)
     everything(&s);
     answers whole = answer(cv_generate, engine, s.sequences, s.count, 16);
     size_t ended = 0, at_once = 0, went_on = 0;
-    for (size_t i = 0; i < s.count; i += 5) {
+    for (size_t i = 0; i < s.count; i += getenv("CARAVAN_TEST_SPARSE") ? 25 : 5) {
         model->eos[0] = 60 - whole.tokens[i].ids[0] > 0 ? 60 : 0;
         model->eos[1] = whole.tokens[i].ids[i % 4];
         model->num_eos = 2;
@@ -296,7 +296,7 @@ START_TEST(frequencies_are_the_models_probabilities)
             total += p[next] = exp((double)logits[next] / s.sequences[i].sampling.temperature);
         }
         for (size_t v = 0; v < V; v++) p[v] /= total;
-        double chi = chi_squared(engine, &s.sequences[i], p, 4000);
+        double chi = chi_squared(engine, &s.sequences[i], p, getenv("CARAVAN_TEST_SPARSE") ? 400 : 4000);
         ck_assert_msg(chi < 18.47, "chi-squared %g", chi);
     }
     cv_engine_close(engine);
@@ -411,6 +411,7 @@ START_TEST(what_cannot_be_continued_is_refused)
     memset(s.ids[0], 0, sizeof s.ids[0]);
     cv_ablated_head idle = {0, 0, ablations[1]};
     bad = good;
+    bad.count = 2; /* weights of 1/2 are exact, so no rounding looks like a change */
     bad.group = (cv_head_group){&idle, 1};
     assert_refused(engine, &bad, 4, "ablating L0H0 by uniform_attention changes nothing");
     cv_engine_close(engine);
