@@ -137,8 +137,9 @@ typedef struct cv_wavefront_cost {
 void cv_wavefront_estimate(const cv_model *model, const cv_prompt_block *prompts, const cv_head_group *group,
                            const cv_head_range *ranges, size_t count, cv_wavefront_cost *costs);
 
-/* The same for one pass of the plain engine over a prompt. */
+/* The same for one pass of the plain engine over a prompt up to its state, and for what makes logits of it. */
 cv_work cv_plain_estimate(const cv_model *model, size_t tokens);
+cv_work cv_plain_project_estimate(const cv_model *model);
 
 #ifdef __cplusplus
 }

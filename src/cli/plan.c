@@ -44,8 +44,9 @@ static row make_row(const cv_inputs *inputs, const cv_plan *plan, int model, int
     uint64_t passes = heads * (uint64_t)config->num_hidden_layers + 1; /* one for the clean model */
     for (int set = 0; set < CV_NUM_PROMPT_SETS; set++)
         for (size_t p = 0; p < inputs->num_prompts[set]; p++)
-            r.plain +=
-                cv_plain_estimate(inputs->models[model], inputs->tokens[model][set][p].count).operations * passes;
+            r.plain += (cv_plain_estimate(inputs->models[model], inputs->tokens[model][set][p].count).operations +
+                        cv_plain_project_estimate(inputs->models[model]).operations) *
+                       passes;
     return r;
 }
 

@@ -43,8 +43,8 @@ void cv_progress_view_show(cv_progress_view *view, const cv_progress *progress)
     char eta[32];
     cv_duration_text(cv_progress_eta(progress), eta, sizeof eta);
     if (!view->is_terminal) {
-        cv_info("%3.0f %%, %zu of %zu units, time left: %s", 100 * part, progress->units_done, progress->units_total,
-                eta);
+        cv_info("%s: %3.0f %%, %zu of %zu units, time left: %s", progress->phase, 100 * part, progress->units_done,
+                progress->units_total, eta);
         return;
     }
     char bar[BAR_WIDTH + 1];
@@ -52,8 +52,8 @@ void cv_progress_view_show(cv_progress_view *view, const cv_progress *progress)
     memset(bar, '.', BAR_WIDTH);
     memset(bar, '#', (size_t)filled);
     bar[BAR_WIDTH] = 0;
-    fprintf(stderr, "\r[%s] %3.0f %%  %zu of %zu units  time left: %s\033[K", bar, 100 * part, progress->units_done,
-            progress->units_total, eta);
+    fprintf(stderr, "\r%s [%s] %3.0f %%  %zu of %zu units  time left: %s\033[K", progress->phase, bar, 100 * part,
+            progress->units_done, progress->units_total, eta);
     view->bar_shown = true;
 }
 

@@ -314,6 +314,11 @@ cv_work cv_plain_estimate(const cv_model *model, size_t tokens)
 {
     cv_shape s = cv_shape_of(&model->config);
     uint64_t layer = s.d * s.D * (2 * s.H + 2 * s.K) + 3 * s.d * s.f + s.H * s.D * (tokens + 1);
-    cv_work work = {.operations = 2 * (tokens * s.L * layer + s.d * s.V), .weight_bytes = model->weight_bytes};
-    return work;
+    return (cv_work){.operations = 2 * tokens * s.L * layer, .weight_bytes = model->weight_bytes};
+}
+
+cv_work cv_plain_project_estimate(const cv_model *model)
+{
+    cv_shape s = cv_shape_of(&model->config);
+    return (cv_work){.operations = 2 * s.d * s.V, .weight_bytes = s.d * s.V * cv_dtype_size(model->lm_head.dtype)};
 }

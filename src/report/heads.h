@@ -10,6 +10,8 @@
 #include <caravan/engine.h>
 #include <caravan/model.h>
 
+#include <caravan/stats.h>
+
 #include <stdio.h>
 
 /* The matrix that an ablation acts on, for one head or group: its parameters as a fraction of all.
@@ -17,9 +19,13 @@
  * for the mean of k), value_scale and the mean of z its columns of W_o. */
 double cv_parameter_share(const cv_model *model, const cv_ablation *ablation);
 
-/* Writes MODEL/ABLATION/heads.csv for each model and ablation. Columns of statistics that this
- * version does not compute stay empty. */
+/* Writes for each model and ablation MODEL/ABLATION/heads.csv, and where there are Ships intervals.csv (of
+ * ranks and specificities) and stability.csv (how alike two halves of the prompts rank the heads).
+ * Intervals are bootstraps over the prompts. */
 bool cv_heads_write(const cv_folder *folder, const cv_inputs *inputs, const cv_scores *scores, cv_error *err);
+
+/* How the intervals are resampled. */
+extern const cv_resampling cv_heads_resampling;
 
 /* The top rows of each model and ablation as a table, columns lined up. */
 void cv_heads_print(FILE *out, const cv_inputs *inputs, const cv_scores *scores, size_t top);

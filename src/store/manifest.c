@@ -100,11 +100,52 @@ static json_t *ablation(const cv_ablation *ablation, const char *name)
     return object;
 }
 
+static json_t *subspace(const cv_job *job)
+{
+    json_t *object = json_object();
+    put_text(object, "score", cv_angle_definition);
+    put_text(object, "state", cv_subspace_state_name(job->subspace.state));
+    put_integer(object, "rank", (uint64_t)job->subspace.rank);
+    put_integer(object, "sahara_steps", (uint64_t)job->sahara_steps);
+    return object;
+}
+
+static json_t *evaluate(const cv_job_evaluate *job)
+{
+    json_t *object = json_object(), *judges = json_object(), *limits = json_object();
+    for (int judge = 0; judge < CV_NUM_JUDGES; judge++)
+        if (job->judges[judge]) put_text(judges, cv_judge_name((cv_judge)judge), cv_judge_definition((cv_judge)judge));
+    json_object_set_new(object, "judges", judges);
+    put_real(limits, "max_repetition", job->coherence.max_repetition);
+    put_real(limits, "max_compression", job->coherence.max_compression);
+    put_integer(limits, "min_characters", job->coherence.min_characters);
+    put_real(limits, "min_loglikelihood", job->coherence.min_loglikelihood);
+    json_object_set_new(object, "coherence", limits);
+    put_integer(object, "max_new_tokens", (uint64_t)job->max_new_tokens);
+    put_integer(object, "random_seed", job->seed);
+    put_text(object, "random_numbers",
+             "Philox4x32-10 by seed, prompt set, prompt, sample and token; groups share them");
+    return object;
+}
+
+/* Of the intervals in heads.csv and stability.csv. */
+static json_t *bootstrap(const cv_run_report *run)
+{
+    json_t *object = json_object();
+    put_integer(object, "resamples", run->resamples);
+    put_integer(object, "seed", run->resampling_seed);
+    put_text(object, "intervals", "95 %, percentiles of resamples over prompts");
+    return object;
+}
+
 /* What was chosen where the field knows more than one way, defaults included. */
-static json_t *definitions(const cv_job *job)
+static json_t *definitions(const cv_job *job, const cv_run_report *run)
 {
     json_t *object = json_object(), *list = json_array();
-    put_text(object, "score", cv_score_definition);
+    if (job->ships) put_text(object, "score", cv_score_definition);
+    if (job->subspace.enabled) json_object_set_new(object, "subspace", subspace(job));
+    if (job->evaluate.enabled) json_object_set_new(object, "evaluate", evaluate(&job->evaluate));
+    json_object_set_new(object, "bootstrap", bootstrap(run));
     put_text(object, "format", cv_format_kind_name(job->format.kind));
     put_text(object, "system", job->format.system);
     for (int a = 0; a < job->num_ablations; a++)
@@ -134,8 +175,19 @@ static json_t *ranks(const cv_run_report *run)
     return list;
 }
 
+static json_t *stage(const cv_stage_report *report)
+{
+    json_t *object = json_object();
+    put_text(object, "name", report->name);
+    put_integer(object, "units", report->units);
+    put_integer(object, "units_from_journal", report->units_from_journal);
+    put_integer(object, "operations_planned", report->operations_planned);
+    put_real(object, "wall_seconds", report->seconds);
+    return object;
+}
+
 /* The share of the peak is the whole run's: waiting ranks count as reaching nothing. */
-static json_t *performance(const cv_plan *plan, const cv_run_report *run)
+static json_t *performance(const cv_run_report *run)
 {
     double peak = 0;
     cv_work work = {0};
@@ -145,20 +197,30 @@ static json_t *performance(const cv_plan *plan, const cv_run_report *run)
         work.weight_bytes += run->ranks[r].work.weight_bytes;
     }
     json_t *object = json_object();
-    put_integer(object, "units", plan->count);
-    put_integer(object, "units_from_journal", run->units_before);
+    size_t units = 0, from_journal = 0;
+    uint64_t planned = 0;
+    json_t *list = json_array();
+    for (size_t p = 0; p < run->num_stages; p++) {
+        units += run->stages[p].units;
+        from_journal += run->stages[p].units_from_journal;
+        planned += run->stages[p].operations_planned;
+        json_array_append_new(list, stage(&run->stages[p]));
+    }
+    put_integer(object, "units", units);
+    put_integer(object, "units_from_journal", from_journal);
     put_integer(object, "operations", work.operations);
-    put_integer(object, "operations_planned", plan->operations);
-    put_integer(object, "operations_plain", plan->plain_operations);
+    put_integer(object, "operations_planned", planned);
+    put_integer(object, "operations_plain", run->plain_operations);
     put_integer(object, "weight_bytes_read", work.weight_bytes);
     put_real(object, "load_seconds", run->load_seconds);
-    put_real(object, "wall_seconds", run->sweep_seconds);
+    put_real(object, "wall_seconds", run->stage_seconds);
     put_real(object, "gemm_peak_flops", peak);
-    put_real(object, "gemm_peak_fraction", (double)work.operations / (run->sweep_seconds * peak));
+    put_real(object, "gemm_peak_fraction", (double)work.operations / (run->stage_seconds * peak));
+    json_object_set_new(object, "stages", list);
     return object;
 }
 
-bool cv_manifest_write(const cv_folder *folder, const cv_inputs *inputs, const cv_sources *sources, const cv_plan *plan,
+bool cv_manifest_write(const cv_folder *folder, const cv_inputs *inputs, const cv_sources *sources,
                        const cv_run_report *run, cv_error *err)
 {
     const cv_job *job = &inputs->job;
@@ -167,11 +229,11 @@ bool cv_manifest_write(const cv_folder *folder, const cv_inputs *inputs, const c
     put_text(top, "job_file", job->file);
     put_text(top, "output", job->output);
     json_object_set_new(top, "job", json_loadb(job->text, job->text_length, JSON_ALLOW_NUL, NULL));
-    json_object_set_new(top, "definitions", definitions(job));
+    json_object_set_new(top, "definitions", definitions(job, run));
     json_object_set_new(top, "models", models(inputs, sources));
     json_object_set_new(top, "prompts", prompt_sets(inputs, sources));
     json_object_set_new(top, "versions", versions(run));
     json_object_set_new(top, "ranks", ranks(run));
-    json_object_set_new(top, "performance", performance(plan, run));
+    json_object_set_new(top, "performance", performance(run));
     return cv_folder_write_json(folder, "manifest.json", top, err);
 }

@@ -6,7 +6,6 @@
 #include "store/folder.h"
 #include "store/results.h"
 #include "sweep/inputs.h"
-#include "sweep/plan.h"
 
 #include <caravan/base.h>
 #include <caravan/engine.h>
@@ -23,16 +22,28 @@ typedef struct cv_rank_report {
     char blas_core[32];  /* the kernels that OpenBLAS chose */
 } cv_rank_report;
 
+/* One stage of the run. */
+typedef struct cv_stage_report {
+    char name[32];                    /* "sweep", "sahara 2" */
+    size_t units, units_from_journal; /* the latter were finished by an earlier run */
+    uint64_t operations_planned;
+    double seconds; /* from the first unit handed out to the last one back */
+} cv_stage_report;
+
 typedef struct cv_run_report {
     const cv_rank_report *ranks; /* [num_ranks] */
     int num_ranks;
     const char *mpi_version;
+    const cv_stage_report *stages; /* [num_stages] in order */
+    size_t num_stages;
+    uint64_t plain_operations; /* the sweep's, by one pass for each head and prompt */
+    size_t resamples;          /* of the tables' intervals */
+    uint64_t resampling_seed;
     double load_seconds;  /* reading and checking the inputs */
-    double sweep_seconds; /* from the first unit handed out to the last one back */
-    size_t units_before;  /* that the journal had, of earlier runs */
+    double stage_seconds; /* all phases' */
 } cv_run_report;
 
-bool cv_manifest_write(const cv_folder *folder, const cv_inputs *inputs, const cv_sources *sources, const cv_plan *plan,
+bool cv_manifest_write(const cv_folder *folder, const cv_inputs *inputs, const cv_sources *sources,
                        const cv_run_report *run, cv_error *err);
 
 #endif

@@ -13,6 +13,11 @@ const char cv_score_definition[] = "Ships: KL(p_clean || p_ablated) of the next-
                                    "token of the prompt, over the whole vocabulary, in nats, from log-softmax in "
                                    "double precision";
 
+const char cv_angle_definition[] =
+    "generalized Ships: the sum of the principal angles between the first r left singular "
+    "vectors of the clean and the ablated states of all prompts' last tokens, not centred, "
+    "in degrees, in double precision";
+
 bool cv_sources_read(const cv_inputs *inputs, cv_sources *sources, cv_error *err)
 {
     const cv_job *job = &inputs->job;
@@ -85,20 +90,61 @@ static void write_definitions(cv_h5 *file, const cv_inputs *inputs, const cv_sou
     cv_h5_text_attribute(file, "/", "precision", "f32");
 }
 
+/* Below group: the angles, and what they are. */
+static void write_angles(cv_h5 *file, const cv_job *job, const char *group, const cv_score_grid *grid)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s/angles_deg", group);
+    cv_h5_doubles(file, name, 3, (size_t[]){grid->layers, grid->heads, CV_SUBSPACE_RANKS}, grid->angles);
+    cv_h5_text_attribute(file, name, "dimensions", "layer, head, r - 1: the sum of r principal angles");
+    cv_h5_text_attribute(file, name, "unit", "degrees");
+    cv_h5_text_attribute(file, name, "definition", cv_angle_definition);
+    cv_h5_text_attribute(file, name, "state", cv_subspace_state_name(job->subspace.state));
+}
+
+/* /sahara: the boards of all steps, and the heads that were chosen. */
+static void write_sahara(cv_h5 *file, const cv_inputs *inputs, const cv_sahara *sahara, int model, int ablation)
+{
+    cv_head_group group = cv_sahara_group(sahara, model, ablation);
+    const cv_config *config = &inputs->models[model]->config;
+    size_t steps = group.count, layers = (size_t)config->num_hidden_layers;
+    size_t heads = (size_t)cv_ablation_heads(&inputs->job.ablations[ablation], config);
+    int32_t *layer = cv_alloc(steps, sizeof *layer), *head = cv_alloc(steps, sizeof *head);
+    for (size_t s = 0; s < steps; s++) {
+        layer[s] = group.heads[s].layer;
+        head[s] = group.heads[s].head;
+    }
+    cv_h5_group(file, "/sahara");
+    cv_h5_ints(file, "/sahara/layer", steps, layer);
+    cv_h5_ints(file, "/sahara/head", steps, head);
+    cv_h5_doubles(file, "/sahara/angles_deg", 3, (size_t[]){steps, layers, heads},
+                  cv_sahara_board(sahara, model, ablation, 0));
+    cv_h5_text_attribute(file, "/sahara/angles_deg", "dimensions",
+                         "step, layer, head; NaN for heads that are off already");
+    cv_h5_text_attribute(file, "/sahara/angles_deg", "unit", "degrees");
+    cv_h5_double_attribute(file, "/sahara/angles_deg", "rank", inputs->job.subspace.rank);
+    cv_h5_text_attribute(file, "/sahara/angles_deg", "state", cv_subspace_state_name(inputs->job.subspace.state));
+    free(layer);
+    free(head);
+}
+
 static void write_set(cv_h5 *file, const cv_inputs *inputs, const cv_sources *sources, const cv_scores *scores,
                       int model, int ablation, cv_prompt_set set)
 {
     cv_score_grid grid = cv_scores_grid(scores, model, ablation, set);
-    if (!grid.ships) return;
+    if (grid.prompts == 0) return;
     char group[32], name[64];
     snprintf(group, sizeof group, "/%s", cv_prompt_set_name(set));
     cv_h5_group(file, group);
     cv_h5_text_attribute(file, group, "file", inputs->job.prompts[set].file);
     cv_h5_text_attribute(file, group, "sha256", sources->prompts[set].files[0].sha256);
-    snprintf(name, sizeof name, "%s/ships", group);
-    cv_h5_doubles(file, name, 3, (size_t[]){grid.layers, grid.heads, grid.prompts}, grid.ships);
-    cv_h5_text_attribute(file, name, "dimensions", "layer, head, prompt");
-    cv_h5_text_attribute(file, name, "unit", "nats");
+    if (grid.ships) {
+        snprintf(name, sizeof name, "%s/ships", group);
+        cv_h5_doubles(file, name, 3, (size_t[]){grid.layers, grid.heads, grid.prompts}, grid.ships);
+        cv_h5_text_attribute(file, name, "dimensions", "layer, head, prompt");
+        cv_h5_text_attribute(file, name, "unit", "nats");
+    }
+    if (grid.angles) write_angles(file, &inputs->job, group, &grid);
     snprintf(name, sizeof name, "%s/prompt", group);
     cv_h5_texts(file, name, grid.prompts, inputs->prompts[set]);
     snprintf(name, sizeof name, "%s/tokens", group);
@@ -106,7 +152,7 @@ static void write_set(cv_h5 *file, const cv_inputs *inputs, const cv_sources *so
 }
 
 static bool write_file(cv_folder *folder, const cv_inputs *inputs, const cv_sources *sources, const cv_scores *scores,
-                       int model, int ablation, cv_error *err)
+                       const cv_sahara *sahara, int model, int ablation, cv_error *err)
 {
     char *name = cv_results_name(&inputs->job, model, ablation, NULL);
     bool ok = cv_folder_make(folder, name, err);
@@ -118,6 +164,7 @@ static bool write_file(cv_folder *folder, const cv_inputs *inputs, const cv_sour
     write_definitions(file, inputs, sources, model, ablation);
     for (int set = 0; set < CV_NUM_PROMPT_SETS; set++)
         write_set(file, inputs, sources, scores, model, ablation, (cv_prompt_set)set);
+    if (sahara) write_sahara(file, inputs, sahara, model, ablation);
     ok = cv_h5_commit(file, err);
     free(path);
     free(name);
@@ -125,10 +172,10 @@ static bool write_file(cv_folder *folder, const cv_inputs *inputs, const cv_sour
 }
 
 bool cv_results_write(cv_folder *folder, const cv_inputs *inputs, const cv_sources *sources, const cv_scores *scores,
-                      cv_error *err)
+                      const cv_sahara *sahara, cv_error *err)
 {
     for (int m = 0; m < inputs->job.num_models; m++)
         for (int a = 0; a < inputs->job.num_ablations; a++)
-            if (!write_file(folder, inputs, sources, scores, m, a, err)) return false;
+            if (!write_file(folder, inputs, sources, scores, sahara, m, a, err)) return false;
     return true;
 }

@@ -5,12 +5,13 @@
 #include "store/fingerprint.h"
 #include "store/folder.h"
 #include "sweep/inputs.h"
+#include "sweep/sahara.h"
 #include "sweep/scores.h"
 
 #include <caravan/base.h>
 
 /* The sentence that every result carries: what a score is. */
-extern const char cv_score_definition[];
+extern const char cv_score_definition[], cv_angle_definition[];
 
 /* The files that the inputs came from. */
 typedef struct cv_sources {
@@ -26,9 +27,9 @@ void cv_sources_free(cv_sources *sources);
 /* "MODEL/ABLATION" or, with a file, "MODEL/ABLATION/FILE", below the results folder. Free with free(). */
 char *cv_results_name(const cv_job *job, int model, int ablation, const char *file);
 
-/* Writes MODEL/ABLATION/scores.h5 for each model and ablation, making the folders. Byte-identical for
- * the same inputs, scores and version of Caravan. */
+/* Writes MODEL/ABLATION/scores.h5 for each model and ablation, making the folders. sahara is NULL where the
+ * job has no search. Byte-identical for the same inputs, scores and version of Caravan. */
 bool cv_results_write(cv_folder *folder, const cv_inputs *inputs, const cv_sources *sources, const cv_scores *scores,
-                      cv_error *err);
+                      const cv_sahara *sahara, cv_error *err);
 
 #endif

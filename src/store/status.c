@@ -23,6 +23,7 @@ bool cv_status_write(const cv_folder *folder, cv_run_state state, const cv_progr
 {
     json_t *top = json_object();
     json_object_set_new(top, "state", json_string(state_names[state]));
+    json_object_set_new(top, "phase", progress->phase ? json_string(progress->phase) : json_null());
     json_object_set_new(top, "units_done", json_integer((json_int_t)progress->units_done));
     json_object_set_new(top, "units_total", json_integer((json_int_t)progress->units_total));
     json_object_set_new(top, "operations_done", json_integer((json_int_t)progress->operations_done));

@@ -16,6 +16,7 @@ typedef struct cv_progress {
     uint64_t operations_done, operations_total; /* of the units done, of all units */
     double elapsed;                             /* seconds since the first unit was handed out */
     uint64_t operations_before;                 /* of the units that were done before it */
+    const char *phase;                          /* "sweep", borrowed; NULL before the first */
 } cv_progress;
 
 /* Seconds still to go, by the operations done since the start; NaN while nothing is done. */

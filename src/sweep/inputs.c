@@ -1,17 +1,9 @@
 #include "sweep/inputs.h"
 
 #include "base/memory.h"
-#include "sweep/bytes.h"
-
-#include <caravan/version.h>
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Ranks of different builds would read each other's bytes wrongly. */
-static const char build[] = "caravan inputs 2, " CARAVAN_VERSION " " CARAVAN_GIT;
-
-/* ---- loading ---- */
 
 static bool load_prompts(cv_inputs *inputs, cv_error *err)
 {
@@ -65,6 +57,21 @@ static bool check_tokens(const cv_model *model, const cv_tokens *tokens, const c
     return true;
 }
 
+/* Answers need positions too. */
+static bool check_answers(const cv_inputs *inputs, int model, const char *file, size_t number, size_t tokens,
+                          cv_error *err)
+{
+    const cv_job_evaluate *evaluate = &inputs->job.evaluate;
+    int positions = inputs->models[model]->config.max_position_embeddings;
+    if (!evaluate->enabled || evaluate->num_decode == 0 ||
+        tokens + (size_t)evaluate->max_new_tokens <= (size_t)positions)
+        return true;
+    return cv_bad_input(err,
+                        "%s: prompt %zu has %zu tokens, and with %d more of an answer it leaves the %d positions of %s "
+                        "(max_position_embeddings); lower evaluate.max_new_tokens or remove the prompt",
+                        file, number, tokens, evaluate->max_new_tokens, positions, inputs->models[model]->path);
+}
+
 static bool encode_set(cv_inputs *inputs, int model, int set, const cv_tokenizer *tokenizer, cv_error *err)
 {
     const char *file = inputs->job.prompts[set].file;
@@ -72,7 +79,9 @@ static bool encode_set(cv_inputs *inputs, int model, int set, const cv_tokenizer
     for (size_t p = 0; p < inputs->num_prompts[set]; p++) {
         if (!cv_format_prompt(tokenizer, &inputs->job.format, inputs->prompts[set][p], &tokens[p], NULL, err))
             return cv_error_prefix(err, "%s: prompt %zu", file, p + 1);
-        if (!check_tokens(inputs->models[model], &tokens[p], file, p + 1, err)) return false;
+        if (!check_tokens(inputs->models[model], &tokens[p], file, p + 1, err) ||
+            !check_answers(inputs, model, file, p + 1, tokens[p].count, err))
+            return false;
     }
     return true;
 }
@@ -86,25 +95,46 @@ static bool describe_format(cv_inputs *inputs, int model, const cv_tokenizer *to
     return ok;
 }
 
-static bool encode_prompts(cv_inputs *inputs, cv_error *err)
+static bool load_tasks(cv_inputs *inputs, cv_error *err)
+{
+    const cv_job_evaluate *evaluate = &inputs->job.evaluate;
+    inputs->tasks = cv_calloc((size_t)evaluate->num_utility, sizeof *inputs->tasks);
+    for (int t = 0; t < evaluate->num_utility; t++)
+        if (!cv_task_load(evaluate->utility[t].file, evaluate->utility[t].limit, &inputs->tasks[t], err)) return false;
+    return true;
+}
+
+static bool encode_tasks(cv_inputs *inputs, int model, const cv_tokenizer *tokenizer, cv_error *err)
+{
+    for (int t = 0; t < inputs->job.evaluate.num_utility; t++)
+        if (!cv_task_encode(&inputs->tasks[t], tokenizer, inputs->models[model], &inputs->pairs[model][t], err))
+            return false;
+    return true;
+}
+
+static bool encode_texts(cv_inputs *inputs, cv_error *err)
 {
     for (int m = 0; m < inputs->job.num_models; m++) {
         cv_tokenizer *tokenizer = cv_tokenizer_open(inputs->job.models[m].path, err);
         if (!tokenizer) return false;
         bool ok = describe_format(inputs, m, tokenizer, err);
         for (int set = 0; ok && set < CV_NUM_PROMPT_SETS; set++) ok = encode_set(inputs, m, set, tokenizer, err);
+        ok = ok && encode_tasks(inputs, m, tokenizer, err);
         cv_tokenizer_close(tokenizer);
         if (!ok) return false;
     }
     return true;
 }
 
-static void allocate_models(cv_inputs *inputs)
+void cv_inputs_allocate(cv_inputs *inputs)
 {
     size_t count = (size_t)inputs->job.num_models;
     inputs->models = cv_calloc(count, sizeof *inputs->models);
     inputs->format_texts = cv_calloc(count, sizeof *inputs->format_texts);
     inputs->tokens = cv_calloc(count, sizeof *inputs->tokens);
+    inputs->pairs = cv_calloc(count, sizeof *inputs->pairs);
+    for (size_t m = 0; m < count; m++)
+        inputs->pairs[m] = cv_calloc((size_t)inputs->job.evaluate.num_utility, sizeof *inputs->pairs[m]);
 }
 
 bool cv_inputs_load(cv_job *job, cv_inputs *inputs, cv_error *err)
@@ -113,8 +143,9 @@ bool cv_inputs_load(cv_job *job, cv_inputs *inputs, cv_error *err)
     inputs->job.format.system = inputs->job.format_system;
     inputs->job.format.text = inputs->job.format_text;
     *job = (cv_job){0};
-    allocate_models(inputs);
-    bool ok = load_prompts(inputs, err) && open_models(inputs, err) && encode_prompts(inputs, err);
+    cv_inputs_allocate(inputs);
+    bool ok =
+        load_prompts(inputs, err) && load_tasks(inputs, err) && open_models(inputs, err) && encode_texts(inputs, err);
     if (!ok) cv_inputs_free(inputs);
     return ok;
 }
@@ -130,153 +161,32 @@ void cv_inputs_free(cv_inputs *inputs)
         for (size_t p = 0; inputs->prompts[set] && p < inputs->num_prompts[set]; p++) free(inputs->prompts[set][p]);
         free(inputs->prompts[set]);
     }
+    for (int t = 0; inputs->tasks && t < inputs->job.evaluate.num_utility; t++) cv_task_free(&inputs->tasks[t]);
     for (int m = 0; inputs->models && m < inputs->job.num_models; m++) {
+        for (int t = 0; t < inputs->job.evaluate.num_utility; t++) cv_task_pairs_free(&inputs->pairs[m][t]);
+        free(inputs->pairs[m]);
         cv_model_close(inputs->models[m]);
         free(inputs->format_texts[m]);
     }
     free(inputs->models);
     free(inputs->format_texts);
     free(inputs->tokens);
+    free(inputs->tasks);
+    free(inputs->pairs);
     cv_job_free(&inputs->job);
     *inputs = (cv_inputs){0};
 }
 
-size_t cv_inputs_longest(const cv_inputs *inputs, int model)
+int cv_inputs_positions(const cv_inputs *inputs, int model)
 {
-    size_t longest = 0;
+    const cv_job_evaluate *evaluate = &inputs->job.evaluate;
+    size_t longest = 0, answer = evaluate->enabled && evaluate->num_decode ? (size_t)evaluate->max_new_tokens : 0;
     for (int set = 0; set < CV_NUM_PROMPT_SETS; set++)
         for (size_t p = 0; p < inputs->num_prompts[set]; p++)
-            if (inputs->tokens[model][set][p].count > longest) longest = inputs->tokens[model][set][p].count;
-    return longest;
-}
-
-/* ---- packing ---- */
-
-/* The job travels as its text, and is read again: the reader is exact, and only what the command line
- * may override is not in the text. */
-static void pack_job(const cv_job *job, cv_buffer *out)
-{
-    cv_put_text(out, job->file);
-    cv_put_array(out, job->text, job->text_length, 1);
-    cv_put_text(out, cv_engine_choice_name(job->engine));
-    cv_put_text(out, job->output);
-}
-
-/* What tells one checkpoint from another without reading its weights. */
-static void pack_model(const cv_model *model, cv_buffer *out)
-{
-    const cv_config *config = &model->config;
-    const int64_t shape[] = {config->vocab_size,
-                             config->hidden_size,
-                             config->intermediate_size,
-                             config->num_hidden_layers,
-                             config->num_attention_heads,
-                             config->num_key_value_heads,
-                             config->head_dim,
-                             config->max_position_embeddings,
-                             (int64_t)model->weight_bytes};
-    cv_put_array(out, shape, sizeof shape / sizeof shape[0], sizeof shape[0]);
-}
-
-void cv_inputs_pack(const cv_inputs *inputs, cv_buffer *out)
-{
-    cv_put_text(out, build);
-    pack_job(&inputs->job, out);
-    for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {
-        cv_put_u64(out, inputs->num_prompts[set]);
-        for (size_t p = 0; p < inputs->num_prompts[set]; p++) cv_put_text(out, inputs->prompts[set][p]);
-    }
-    for (int m = 0; m < inputs->job.num_models; m++) {
-        cv_buffer shape = {0};
-        pack_model(inputs->models[m], &shape);
-        cv_put_array(out, shape.data, shape.length, 1);
-        cv_buffer_free(&shape);
-        cv_put_text(out, inputs->format_texts[m]);
-        for (int set = 0; set < CV_NUM_PROMPT_SETS; set++)
-            for (size_t p = 0; p < inputs->num_prompts[set]; p++) {
-                const cv_tokens *tokens = &inputs->tokens[m][set][p];
-                cv_put_array(out, tokens->ids, tokens->count, sizeof *tokens->ids);
-            }
-    }
-}
-
-static bool unpack_job(cv_cursor *in, cv_job *job, cv_error *err)
-{
-    char *file = cv_get_text(in);
-    size_t length;
-    char *text = cv_get_array(in, &length, 1);
-    char *engine = cv_get_text(in), *output = cv_get_text(in);
-    cv_job_options options = {.engine = engine, .output = output};
-    bool ok = (file && text && in->ok) || cv_failed(err, "the inputs arrived damaged");
-    ok = ok && cv_job_parse(text, length, file, &options, job, err);
-    free(file);
-    free(text);
-    free(engine);
-    free(output);
-    return ok;
-}
-
-static void unpack_prompts(cv_cursor *in, cv_inputs *inputs)
-{
-    for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {
-        size_t count = inputs->num_prompts[set] = cv_get_count(in, sizeof(uint64_t));
-        inputs->prompts[set] = count ? cv_calloc(count, sizeof *inputs->prompts[set]) : NULL;
-        for (size_t p = 0; p < count; p++) {
-            inputs->prompts[set][p] = cv_get_text(in);
-            in->ok = in->ok && inputs->prompts[set][p];
-        }
-    }
-}
-
-static void unpack_tokens(cv_cursor *in, cv_inputs *inputs, int model)
-{
-    for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {
-        cv_tokens *tokens = inputs->tokens[model][set] = cv_calloc(inputs->num_prompts[set], sizeof *tokens);
-        for (size_t p = 0; p < inputs->num_prompts[set]; p++) {
-            tokens[p].ids = cv_get_array(in, &tokens[p].count, sizeof *tokens[p].ids);
-            tokens[p].capacity = tokens[p].count;
-        }
-    }
-}
-
-static bool unpack_model(cv_cursor *in, cv_inputs *inputs, int m, cv_error *err)
-{
-    cv_buffer here = {0};
-    size_t length;
-    char *there = cv_get_array(in, &length, 1);
-    inputs->format_texts[m] = cv_get_text(in);
-    unpack_tokens(in, inputs, m);
-    bool ok = in->ok || cv_failed(err, "the inputs arrived damaged");
-    if (ok) {
-        inputs->models[m] = cv_model_open(inputs->job.models[m].path, err);
-        ok = inputs->models[m] != NULL;
-    }
-    if (ok) {
-        pack_model(inputs->models[m], &here);
-        if (length != here.length || memcmp(there, here.data, length) != 0)
-            ok =
-                cv_bad_input(err, "%s: is another model than the one that rank 0 opened; give all nodes the same files",
-                             inputs->job.models[m].path);
-    }
-    cv_buffer_free(&here);
-    free(there);
-    return ok;
-}
-
-bool cv_inputs_unpack(const char *data, size_t length, cv_inputs *inputs, cv_error *err)
-{
-    *inputs = (cv_inputs){0};
-    cv_cursor in = cv_cursor_at(data, length);
-    char *sender = cv_get_text(&in);
-    bool same = sender && strcmp(sender, build) == 0;
-    free(sender);
-    if (!same) return cv_bad_input(err, "the ranks run different builds of caravan; start all of them from one file");
-    if (!unpack_job(&in, &inputs->job, err)) return false;
-    unpack_prompts(&in, inputs);
-    allocate_models(inputs);
-    bool ok = in.ok || cv_failed(err, "the inputs arrived damaged");
-    for (int m = 0; ok && m < inputs->job.num_models; m++) ok = unpack_model(&in, inputs, m, err);
-    if (ok && !cv_cursor_done(&in)) ok = cv_failed(err, "the inputs arrived damaged");
-    if (!ok) cv_inputs_free(inputs);
-    return ok;
+            if (inputs->tokens[model][set][p].count + answer > longest)
+                longest = inputs->tokens[model][set][p].count + answer;
+    for (int t = 0; t < evaluate->num_utility; t++)
+        for (size_t i = 0; i < inputs->pairs[model][t].num; i++)
+            if (inputs->pairs[model][t].count[i] > longest) longest = inputs->pairs[model][t].count[i];
+    return (int)longest;
 }

@@ -24,6 +24,8 @@ typedef struct cv_inputs {
     /* tokens[model][set][prompt]: the ids fed to the model, after formatting; each has at least one
      * and at most max_position_embeddings, all below vocab_size. [job.num_models], owned. */
     cv_tokens *(*tokens)[CV_NUM_PROMPT_SETS];
+    cv_task *tasks;        /* [evaluate.num_utility] rank 0 alone, owned */
+    cv_task_pairs **pairs; /* [job.num_models][evaluate.num_utility], owned */
 } cv_inputs;
 
 /* Takes job over (also on error, leaving *job empty): opens models and tokenizers, reads the prompt
@@ -31,8 +33,12 @@ typedef struct cv_inputs {
 bool cv_inputs_load(cv_job *job, cv_inputs *inputs, cv_error *err);
 void cv_inputs_free(cv_inputs *inputs);
 
-/* Tokens of the model's longest prompt, over both sets. */
-size_t cv_inputs_longest(const cv_inputs *inputs, int model);
+/* Positions that an engine of the model needs: those of the longest prompt with its answer, or of the
+ * longest choice of a task. */
+int cv_inputs_positions(const cv_inputs *inputs, int model);
+
+/* Room for what belongs to each model, empty; job is there already. */
+void cv_inputs_allocate(cv_inputs *inputs);
 
 /* Appends all but the weights to *out, as bytes for a rank of the same build. */
 void cv_inputs_pack(const cv_inputs *inputs, cv_buffer *out);

@@ -12,6 +12,7 @@
 
 #include <caravan/score.h>
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* A unit wants at least SMALLEST operations (a tenth of a second and up on a few cores), or, in a
@@ -34,7 +35,8 @@ typedef struct price {
 /* One (model, ablation, set) of the grid. */
 typedef struct board {
     const cv_inputs *inputs;
-    cv_unit whole; /* all its prompts, layers and heads */
+    const cv_sahara *sahara; /* NULL: the sweep */
+    cv_unit whole;           /* all its prompts, layers and heads */
 } board;
 
 cv_head_range cv_unit_range(const cv_unit *unit, const cv_ablation *ablation)
@@ -42,41 +44,75 @@ cv_head_range cv_unit_range(const cv_unit *unit, const cv_ablation *ablation)
     return (cv_head_range){*ablation, unit->layer_begin, unit->layer_end, unit->head_begin, unit->head_end};
 }
 
-static size_t unit_states(const cv_unit *unit)
+size_t cv_unit_states(const cv_unit *unit)
 {
     cv_head_range range = cv_unit_range(unit, &(cv_ablation){0});
     return cv_head_range_states(&range);
 }
 
-size_t cv_unit_cells(const cv_unit *unit)
+static size_t unit_prompts(const cv_unit *unit)
 {
-    return unit_states(unit) * (size_t)(unit->prompt_end - unit->prompt_begin);
+    return (size_t)(unit->prompt_end - unit->prompt_begin);
 }
 
-static uint64_t plain_operations(const cv_model *model, const cv_tokens *tokens, const cv_unit *unit)
+bool cv_unit_has_ships(const cv_unit *unit, const cv_job *job)
 {
-    uint64_t operations = 0;
+    return job->ships && unit->step == 0;
+}
+
+size_t cv_unit_values(const cv_unit *unit, const cv_job *job)
+{
+    size_t each = (cv_unit_has_ships(unit, job) ? unit_prompts(unit) : 0) +
+                  (job->subspace.enabled ? (size_t)CV_SUBSPACE_RANKS : 0);
+    return cv_unit_states(unit) * each;
+}
+
+static uint64_t plain_operations(const cv_inputs *inputs, const cv_unit *unit)
+{
+    const cv_model *model = inputs->models[unit->model];
+    const cv_tokens *tokens = inputs->tokens[unit->model][unit->set];
+    uint64_t operations = 0, project = 0;
+    if (cv_unit_has_ships(unit, &inputs->job)) project = cv_plain_project_estimate(model).operations;
     for (int p = unit->prompt_begin; p < unit->prompt_end; p++)
-        operations += cv_plain_estimate(model, tokens[p].count).operations * (unit_states(unit) + 1);
+        operations += (cv_plain_estimate(model, tokens[p].count).operations + project) * (cv_unit_states(unit) + 1);
+    if (inputs->job.subspace.enabled)
+        operations += cv_subspace_estimate(model, unit_prompts(unit), cv_unit_states(unit)).work.operations;
     return operations;
 }
 
-/* Fills in what units [count] of one block of prompts take with the wavefront. */
-static void price_wavefront(const cv_inputs *inputs, cv_unit *units, size_t count)
+static void add_cost(cv_unit *unit, cv_wavefront_cost cost)
 {
+    unit->operations += cost.work.operations;
+    unit->memory_bytes += cost.memory_bytes;
+    unit->thread_bytes += cost.thread_bytes;
+}
+
+/* What the scores take beside the wavefront. */
+static void add_scores(const cv_inputs *inputs, cv_unit *unit)
+{
+    const cv_model *model = inputs->models[unit->model];
+    size_t prompts = unit_prompts(unit), states = cv_unit_states(unit);
+    if (cv_unit_has_ships(unit, &inputs->job)) add_cost(unit, cv_ships_estimate(model, prompts, states));
+    if (inputs->job.subspace.enabled) add_cost(unit, cv_subspace_estimate(model, prompts, states));
+}
+
+/* Fills in what units [count] of one block of prompts take with the wavefront. */
+static void price_wavefront(const board *b, cv_unit *units, size_t count)
+{
+    const cv_inputs *inputs = b->inputs;
     const cv_unit *first = &units[0];
-    const cv_model *model = inputs->models[first->model];
-    size_t prompts = (size_t)(first->prompt_end - first->prompt_begin);
-    cv_prompt_block block = cv_block_open(inputs->tokens[first->model][first->set] + first->prompt_begin, prompts);
+    cv_prompt_block block =
+        cv_block_open(inputs->tokens[first->model][first->set] + first->prompt_begin, unit_prompts(first));
     cv_head_range *ranges = cv_alloc(count, sizeof *ranges);
     cv_wavefront_cost *costs = cv_alloc(count, sizeof *costs);
+    cv_head_group group = {0};
+    if (b->sahara) group = cv_sahara_group(b->sahara, first->model, first->ablation);
     for (size_t u = 0; u < count; u++) ranges[u] = cv_unit_range(&units[u], &inputs->job.ablations[first->ablation]);
-    cv_wavefront_estimate(model, &block, NULL, ranges, count, costs);
+    cv_wavefront_estimate(inputs->models[first->model], &block, &group, ranges, count, costs);
     for (size_t u = 0; u < count; u++) {
-        cv_wavefront_cost ships = cv_ships_estimate(model, prompts, unit_states(&units[u]));
-        units[u].operations = costs[u].work.operations + ships.work.operations;
-        units[u].memory_bytes = costs[u].memory_bytes + ships.memory_bytes;
-        units[u].thread_bytes = costs[u].thread_bytes + ships.thread_bytes;
+        units[u].operations = units[u].memory_bytes = units[u].thread_bytes = 0;
+        add_cost(&units[u], costs[u]);
+        add_scores(inputs, &units[u]);
     }
     free(ranges);
     free(costs);
@@ -84,16 +120,14 @@ static void price_wavefront(const cv_inputs *inputs, cv_unit *units, size_t coun
 }
 
 /* The same with the job's engine. */
-static void price_units(const cv_inputs *inputs, cv_unit *units, size_t count)
+static void price_units(const board *b, cv_unit *units, size_t count)
 {
-    if (inputs->job.engine == CV_ENGINE_WAVEFRONT) {
-        price_wavefront(inputs, units, count);
+    if (b->inputs->job.engine == CV_ENGINE_WAVEFRONT) {
+        price_wavefront(b, units, count);
         return;
     }
     for (size_t u = 0; u < count; u++) {
-        const cv_unit *unit = &units[u];
-        units[u].operations =
-            plain_operations(inputs->models[unit->model], inputs->tokens[unit->model][unit->set], unit);
+        units[u].operations = plain_operations(b->inputs, &units[u]);
         units[u].memory_bytes = units[u].thread_bytes = 0;
     }
 }
@@ -122,7 +156,7 @@ static void for_each_unit(const board *b, shape cut, unit_visitor visit, void *c
                 unit->layer_begin = l, unit->layer_end = lesser(l + cut.layers, whole->layer_end);
                 unit->head_begin = h, unit->head_end = lesser(h + cut.heads, whole->head_end);
             }
-        price_units(b->inputs, units, count);
+        price_units(b, units, count);
         for (size_t u = 0; u < count; u++) visit(&units[u], context);
     }
     free(units);
@@ -159,7 +193,7 @@ typedef struct choice {
 } choice;
 
 /* Shapes that fit the budget, priced, into choices (owned by the caller). Heads are not narrowed
- * further once the units are as small as wanted. */
+ * further once the units are as small as wanted; prompts are not where a subspace needs all of them. */
 static choice *price_shapes(const board *b, uint64_t budget, uint64_t wanted, size_t *count, uint64_t *least_memory)
 {
     choice *choices = NULL;
@@ -177,7 +211,7 @@ static choice *price_shapes(const board *b, uint64_t budget, uint64_t wanted, si
             choices[(*count)++] = (choice){cut, sum};
             if (sum.largest <= wanted) break;
         } while (narrow(&cut));
-        if (prompts == 1) return choices;
+        if (prompts == 1 || b->inputs->job.subspace.enabled) return choices;
     }
 }
 
@@ -230,12 +264,12 @@ static bool plan_board(const board *b, uint64_t wanted, cv_plan *plan, cv_error 
                             (double)least / (1 << 30));
     for_each_unit(b, best_choice(choices, count, wanted).cut, append, plan);
     free(choices);
-    plan->plain_operations += plain_operations(model, b->inputs->tokens[b->whole.model][b->whole.set], &b->whole);
+    plan->plain_operations += plain_operations(b->inputs, &b->whole);
     return true;
 }
 
-/* The boards of the job in grid order. */
-static board *list_boards(const cv_inputs *inputs, size_t *count)
+/* The boards of the job in grid order: the sweep's, or those of Sahara's next step. */
+static board *list_boards(const cv_inputs *inputs, const cv_sahara *sahara, size_t *count)
 {
     board *boards = cv_alloc((size_t)inputs->job.num_models * (size_t)inputs->job.num_ablations * CV_NUM_PROMPT_SETS,
                              sizeof *boards);
@@ -243,28 +277,30 @@ static board *list_boards(const cv_inputs *inputs, size_t *count)
     for (int m = 0; m < inputs->job.num_models; m++)
         for (int a = 0; a < inputs->job.num_ablations; a++)
             for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {
-                if (inputs->num_prompts[set] == 0) continue;
+                if (inputs->num_prompts[set] == 0 || (sahara && set != CV_HARMFUL)) continue;
                 const cv_config *config = &inputs->models[m]->config;
                 boards[(*count)++] = (board){inputs,
+                                             sahara,
                                              {.model = m,
                                               .ablation = a,
                                               .set = set,
                                               .prompt_end = (int)inputs->num_prompts[set],
                                               .layer_end = config->num_hidden_layers,
-                                              .head_end = cv_ablation_heads(&inputs->job.ablations[a], config)}};
+                                              .head_end = cv_ablation_heads(&inputs->job.ablations[a], config),
+                                              .step = sahara ? cv_sahara_steps_done(sahara) : 0}};
             }
     return boards;
 }
 
-bool cv_plan_make(const cv_inputs *inputs, cv_plan *plan, cv_error *err)
+static bool make_plan(const cv_inputs *inputs, const cv_sahara *sahara, cv_plan *plan, cv_error *err)
 {
     *plan = (cv_plan){0};
     size_t count;
-    board *boards = list_boards(inputs, &count);
+    board *boards = list_boards(inputs, sahara, &count);
     uint64_t whole = 0;
     for (size_t i = 0; i < count; i++) {
         cv_unit unit = boards[i].whole;
-        price_units(inputs, &unit, 1);
+        price_units(&boards[i], &unit, 1);
         whole += unit.operations;
     }
     uint64_t wanted = whole / SHARE > SMALLEST ? whole / SHARE : SMALLEST;
@@ -273,6 +309,17 @@ bool cv_plan_make(const cv_inputs *inputs, cv_plan *plan, cv_error *err)
     free(boards);
     if (!ok) cv_plan_free(plan);
     return ok;
+}
+
+bool cv_plan_make(const cv_inputs *inputs, cv_plan *plan, cv_error *err)
+{
+    return make_plan(inputs, NULL, plan, err);
+}
+
+bool cv_plan_sahara(const cv_inputs *inputs, const cv_sahara *sahara, cv_plan *plan, cv_error *err)
+{
+    assert(cv_sahara_steps_done(sahara) > 0);
+    return make_plan(inputs, sahara, plan, err);
 }
 
 void cv_plan_free(cv_plan *plan)

@@ -6,6 +6,7 @@
 #define CV_PLAN_H
 
 #include "sweep/inputs.h"
+#include "sweep/sahara.h"
 
 #include <caravan/base.h>
 #include <caravan/engine.h>
@@ -22,10 +23,14 @@ typedef struct cv_unit {
     uint64_t operations;   /* what it costs */
     uint64_t memory_bytes; /* what it needs beside the weights, per rank */
     uint64_t thread_bytes; /* and for each thread of the rank */
+    int32_t step;          /* 0: the sweep; s: of Sahara's search, with s heads off in all states */
 } cv_unit;
 
-/* Scores of a unit: layers * heads * prompts doubles, in this order. */
-size_t cv_unit_cells(const cv_unit *unit);
+/* What a unit yields, doubles: Ships [layers, heads, prompts], where the sweep has them, then sums of
+ * principal angles [layers, heads, CV_SUBSPACE_RANKS], where the job has them. */
+bool cv_unit_has_ships(const cv_unit *unit, const cv_job *job);
+size_t cv_unit_states(const cv_unit *unit);
+size_t cv_unit_values(const cv_unit *unit, const cv_job *job);
 
 /* The unit's states, under its ablation. */
 cv_head_range cv_unit_range(const cv_unit *unit, const cv_ablation *ablation);
@@ -39,8 +44,12 @@ typedef struct cv_plan {
     uint64_t thread_bytes;     /* likewise; outside the budget, as units may not depend on threads */
 } cv_plan;
 
-/* Bad input if even the smallest unit needs more than engine.memory_gib. */
+/* The sweep's units. Bad input if even the smallest unit needs more than engine.memory_gib. */
 bool cv_plan_make(const cv_inputs *inputs, cv_plan *plan, cv_error *err);
+
+/* The units of the next step of Sahara's search: harmful prompts only. sahara has chosen at least one
+ * head. */
+bool cv_plan_sahara(const cv_inputs *inputs, const cv_sahara *sahara, cv_plan *plan, cv_error *err);
 void cv_plan_free(cv_plan *plan);
 
 #endif

@@ -7,6 +7,8 @@
 #include "sweep/plan.h"
 #include "sweep/scores.h"
 
+#include <caravan/score.h>
+
 #include <check.h>
 
 enum { LAYERS = 3, HEADS = 4, GROUPS = 2, HARMFUL = 5, HARMLESS = 2 };
@@ -45,6 +47,8 @@ static inline cv_inputs small_inputs(size_t harmless)
     inputs.job.text_length = 17;
     inputs.job.name = (char *)"small";
     inputs.job.output = (char *)"out";
+    inputs.job.ships = true;
+    inputs.job.subspace = (cv_job_subspace){false, 2, CV_FINAL_NORM};
     inputs.job.models = small_job_models;
     inputs.job.num_models = 2;
     inputs.job.ablations = small_ablations;
@@ -55,36 +59,55 @@ static inline cv_inputs small_inputs(size_t harmless)
     return inputs;
 }
 
-/* A score that tells its own place. */
+/* Scores that tell their own place. */
 static inline double small_cell(int m, int a, int set, int l, int h, int p)
 {
     return m + 0.1 * a + 0.01 * set + 10 * l + 100 * h + 1000 * p;
 }
 
-static inline bool small_put(cv_scores *scores, cv_unit unit, cv_error *err)
+static inline double small_angle(int m, int a, int set, int l, int h, int r)
 {
-    double values[LAYERS * HEADS * HARMFUL];
+    return 0.001 * small_cell(m, a, set, l, h, 0) + r;
+}
+
+/* A unit's values; angles too where has_angles. */
+static inline bool small_put_all(cv_scores *scores, cv_unit unit, bool has_angles, cv_error *err)
+{
+    double values[LAYERS * HEADS * (HARMFUL + CV_SUBSPACE_RANKS)];
     size_t i = 0;
     for (int l = unit.layer_begin; l < unit.layer_end; l++)
         for (int h = unit.head_begin; h < unit.head_end; h++)
             for (int p = unit.prompt_begin; p < unit.prompt_end; p++)
                 values[i++] = small_cell(unit.model, unit.ablation, unit.set, l, h, p);
+    for (int l = unit.layer_begin; has_angles && l < unit.layer_end; l++)
+        for (int h = unit.head_begin; h < unit.head_end; h++)
+            for (int r = 1; r <= CV_SUBSPACE_RANKS; r++)
+                values[i++] = small_angle(unit.model, unit.ablation, unit.set, l, h, r);
     return cv_scores_put(scores, &unit, values, err);
 }
 
-/* Fills all grids by units of one layer and up to three prompts, from the last to the first. */
+static inline bool small_put(cv_scores *scores, cv_unit unit, cv_error *err)
+{
+    return small_put_all(scores, unit, false, err);
+}
+
+/* Fills all grids by units of one layer and up to three prompts (all where angles need them), from the
+ * last to the first. */
 static inline void small_fill(cv_scores *scores, const cv_inputs *inputs)
 {
     cv_error err;
+    bool angles = inputs->job.subspace.enabled;
     for (int m = 1; m >= 0; m--)
         for (int a = 1; a >= 0; a--)
             for (int set = 0; set < CV_NUM_PROMPT_SETS; set++)
-                for (int l = LAYERS - 1; l >= 0; l--)
-                    for (int p = 0; p < (int)inputs->num_prompts[set]; p += 3) {
-                        int end = p + 3 < (int)inputs->num_prompts[set] ? p + 3 : (int)inputs->num_prompts[set];
-                        cv_unit unit = {m, a, set, p, end, l, l + 1, 0, a == 0 ? HEADS : GROUPS, 0, 0, 0};
-                        ck_assert_msg(small_put(scores, unit, &err), "%s", err.text);
+                for (int l = LAYERS - 1; l >= 0; l--) {
+                    int prompts = (int)inputs->num_prompts[set], step = angles ? prompts : 3;
+                    for (int p = 0; p < prompts; p += step) {
+                        int end = p + step < prompts ? p + step : prompts;
+                        cv_unit unit = {m, a, set, p, end, l, l + 1, 0, a == 0 ? HEADS : GROUPS, 0, 0, 0, 0};
+                        ck_assert_msg(small_put_all(scores, unit, angles, &err), "%s", err.text);
                     }
+                }
 }
 
 #endif

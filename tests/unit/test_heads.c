@@ -38,15 +38,29 @@ static cv_folder *write_tables(size_t harmless)
     return folder;
 }
 
+/* A line begins so, then has an interval around the mean, then an end. All heads differ by the same for every
+ * prompt, so their ranks are certain; the means are not. */
+static void expect_line(const char *line, const char *begin, const char *end)
+{
+    double mean, low, high;
+    int used;
+    ck_assert_msg(strncmp(line, begin, strlen(begin)) == 0, "%s", line);
+    mean = strtod(strrchr(begin, ',') + 1, NULL);
+    ck_assert_msg(sscanf(line + strlen(begin), ",%lf,%lf,%n", &low, &high, &used) == 2, "%s", line);
+    ck_assert_msg(low < mean && mean < high && high - low > 1000, "%s", line);
+    ck_assert_str_eq(line + strlen(begin) + used, end);
+}
+
 /* small_cell over prompts 0 to 4 has mean m + 0.1 a + 10 l + 100 h + 2000, over 0 to 1 ... + 500. */
 START_TEST(a_table_has_a_line_for_each_head)
 {
     cv_folder *folder = write_tables(HARMLESS);
     char *text = read_table(folder, "a/uniform_attention/heads.csv"), *rest = NULL;
-    ck_assert_str_eq(strtok_r(text, "\n", &rest), "layer,head,rank,ships_mean,ships_low,ships_high,harmless_mean,"
-                                                  "specificity,angle_deg,top10_probability,parameter_share");
-    ck_assert_str_eq(strtok_r(NULL, "\n", &rest), "2,3,1,2320,,,820.01,1499.99,,,0.125");
-    ck_assert_str_eq(strtok_r(NULL, "\n", &rest), "1,3,2,2310,,,810.01,1499.99,,,0.125");
+    ck_assert_str_eq(strtok_r(text, "\n", &rest),
+                     "layer,head,rank,ships_mean,ships_low,ships_high,harmless_mean,specificity,angle_deg,"
+                     "top10_probability,parameter_share");
+    expect_line(strtok_r(NULL, "\n", &rest), "2,3,1,2320", "820.01,1499.99,,1,0.125");
+    expect_line(strtok_r(NULL, "\n", &rest), "1,3,2,2310", "810.01,1499.99,,1,0.125");
     int lines = 3;
     while (strtok_r(NULL, "\n", &rest)) lines++;
     ck_assert_int_eq(lines, 1 + LAYERS * HEADS);
@@ -61,12 +75,40 @@ START_TEST(a_table_has_a_line_for_each_head)
 }
 END_TEST
 
+START_TEST(ranks_and_specificities_have_intervals)
+{
+    cv_folder *folder = write_tables(HARMLESS);
+    char *text = read_table(folder, "a/uniform_attention/intervals.csv"), *rest = NULL;
+    ck_assert_str_eq(strtok_r(text, "\n", &rest),
+                     "layer,head,rank,rank_low,rank_high,specificity,specificity_low,specificity_high");
+    double value, low, high;
+    const char *line = strtok_r(NULL, "\n", &rest);
+    ck_assert_msg(sscanf(line, "2,3,1,1,1,%lf,%lf,%lf", &value, &low, &high) == 3, "%s", line);
+    ck_assert_msg(low < value && value < high, "%s", line);
+    ck_assert_double_eq_tol(value, 1499.99, 1e-9);
+    free(text);
+    cv_folder_close(folder);
+}
+END_TEST
+
+START_TEST(halves_of_the_prompts_agree_where_heads_differ_alike)
+{
+    cv_folder *folder = write_tables(HARMLESS);
+    char *text = read_table(folder, "a/uniform_attention/stability.csv"), *rest = NULL;
+    ck_assert_str_eq(strtok_r(text, "\n", &rest), "score,prompts,splits,spearman,spearman_low,spearman_high");
+    ck_assert_str_eq(strtok_r(NULL, "\n", &rest), "harmful_ships,5,2000,1,1,1");
+    ck_assert_str_eq(strtok_r(NULL, "\n", &rest), "harmless_ships,2,2000,1,1,1");
+    free(text);
+    cv_folder_close(folder);
+}
+END_TEST
+
 START_TEST(without_harmless_prompts_the_fields_are_empty)
 {
     cv_folder *folder = write_tables(0);
     char *text = read_table(folder, "a/uniform_attention/heads.csv"), *rest = NULL;
     strtok_r(text, "\n", &rest);
-    ck_assert_str_eq(strtok_r(NULL, "\n", &rest), "2,3,1,2320,,,,,,,0.125");
+    expect_line(strtok_r(NULL, "\n", &rest), "2,3,1,2320", ",,,1,0.125");
     free(text);
     cv_folder_close(folder);
 }
@@ -131,6 +173,8 @@ int main(void)
     TCase *tests = tcase_create("heads");
     tcase_add_checked_fixture(tests, scratch_make, scratch_remove);
     tcase_add_test(tests, a_table_has_a_line_for_each_head);
+    tcase_add_test(tests, ranks_and_specificities_have_intervals);
+    tcase_add_test(tests, halves_of_the_prompts_agree_where_heads_differ_alike);
     tcase_add_test(tests, without_harmless_prompts_the_fields_are_empty);
     tcase_add_loop_test(tests, the_share_counts_the_matrix_that_is_modified, 0, ROWS(shares));
     tcase_add_test(tests, the_share_of_a_llama_head);

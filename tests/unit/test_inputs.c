@@ -97,7 +97,7 @@ static void expect_good(const cv_inputs *inputs)
         ck_assert_uint_eq(inputs->tokens[m][CV_HARMFUL][0].count, 6);
         ck_assert_mem_eq(inputs->tokens[m][CV_HARMFUL][0].ids, first, sizeof first);
         ck_assert_uint_eq(inputs->tokens[m][CV_HARMLESS][0].count, 3);
-        ck_assert_uint_eq(cv_inputs_longest(inputs, m), 8);
+        ck_assert_int_eq(cv_inputs_positions(inputs, m), 8);
     }
 }
 
@@ -136,7 +136,7 @@ START_TEST(packed_inputs_keep_the_options)
 {
     static const char text[] = "{\"models\": [{\"name\": \"a\", \"path\": \"gqa\"}], \"output\": \"out\","
                                " \"prompts\": {\"harmful\": {\"file\": \"harmful.csv\"}}, \"sahara\": {\"steps\": 2},"
-                               " \"evaluate\": {\"groups\": [\"sahara:2\"]}}";
+                               " \"evaluate\": {\"groups\": [\"sahara:2\"], \"max_new_tokens\": 20}}";
     const cv_job_options options = {.output = "there/results", .engine = "plain"};
     cv_job job;
     cv_inputs inputs, copy;
@@ -219,6 +219,8 @@ static const struct {
     {JOB("mqa", "harmful.csv", ", 'ablations': [{'kind': 'mean_over_heads', 'of': 'k'}]"),
      "the model has one key head a layer"},
     {JOB("gqa", "harmful.csv", ", 'format': {'kind': 'chat'}"), "the model has no chat_template"},
+    {JOB("gqa", "harmful.csv", ", 'evaluate': {'max_new_tokens': 124}"),
+     "harmful.csv: prompt 1 has 5 tokens, and with 124 more of an answer it leaves the 128 positions"},
     {JOB("gqa", "harmful.csv", ", 'evaluate': {'groups': ['top:9']}"),
      "job.json: evaluate.groups[0] is \"top:9\", but model a has 8 heads under uniform_attention; lower it"},
     {JOB("gqa", "harmful.csv", ", 'subspace': {'rank': 3}"),

@@ -24,9 +24,17 @@ static json_t *write_and_read(const cv_inputs *inputs)
 {
     cv_error err;
     cv_folder *folder = cv_folder_open(scratch, &err);
-    cv_plan plan = {.count = 7, .operations = 4000000000, .plain_operations = 30000000000};
-    cv_run_report run = {ranks, 2, "MPI 9", 1.5, 2, 3};
-    ck_assert_msg(cv_manifest_write(folder, inputs, &sources, &plan, &run, &err), "%s", err.text);
+    cv_stage_report stages[] = {{"sweep", 5, 2, 3000000000, 1.25}, {"sahara 2", 2, 0, 1000000000, 0.75}};
+    cv_run_report run = {.ranks = ranks,
+                         .num_ranks = 2,
+                         .stages = stages,
+                         .num_stages = 2,
+                         .plain_operations = 30000000000,
+                         .resamples = 2000,
+                         .mpi_version = "MPI 9",
+                         .load_seconds = 1.5,
+                         .stage_seconds = 2};
+    ck_assert_msg(cv_manifest_write(folder, inputs, &sources, &run, &err), "%s", err.text);
     char *path = cv_folder_path(folder, "manifest.json");
     json_t *top = cv_json_load(path, 0, &err);
     ck_assert_msg(top != NULL, "%s", err.text);
@@ -69,6 +77,8 @@ static const struct {
     {"prompts.harmful.sha256", "aa"},
     {"versions.caravan", CARAVAN_VERSION},
     {"versions.mpi", "MPI 9"},
+    {"performance.stages.1.name", "sahara 2"},
+    {"definitions.bootstrap.intervals", "95 %, percentiles of resamples over prompts"},
     {"ranks.0.host", "n1"},
     {"ranks.1.openblas_core", "Zen"},
 };
@@ -94,7 +104,8 @@ static const struct {
     {"ranks.1.operations", 1e9},
     {"ranks.1.busy_seconds", 8},
     {"performance.units", 7},
-    {"performance.units_from_journal", 3},
+    {"performance.units_from_journal", 2},
+    {"performance.stages.0.units_from_journal", 2},
     {"performance.operations", 4e9},
     {"performance.operations_planned", 4e9},
     {"performance.operations_plain", 3e10},

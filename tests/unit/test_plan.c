@@ -36,7 +36,7 @@ static void make(setting *s, cv_config config, size_t harmful, size_t harmless, 
     }
     s->sets[0][CV_HARMFUL] = s->sets[0][CV_HARMLESS] = s->tokens;
     s->inputs = (cv_inputs){.models = s->models, .num_prompts = {harmful, harmless}, .tokens = s->sets};
-    s->inputs.job = (cv_job){.file = (char *)"job.json", .models = &s->job_model, .num_models = 1};
+    s->inputs.job = (cv_job){.file = (char *)"job.json", .models = &s->job_model, .num_models = 1, .ships = true};
     s->inputs.job.ablations = s->ablations;
     s->inputs.job.num_ablations = 2;
 }
@@ -79,7 +79,7 @@ static void check_cover(const setting *s, const cv_plan *plan)
                     size_t head = (size_t)(l * c->num_attention_heads + h);
                     ck_assert_uint_eq(seen[(board * largest + head) * MOST_PROMPTS + (size_t)p]++, 0);
                 }
-        cells += cv_unit_cells(unit);
+        cells += cv_unit_values(unit, &s->inputs.job);
     }
     for (int a = 0; a < 2; a++)
         expected += (size_t)(c->num_hidden_layers * cv_ablation_heads(&s->ablations[a], c)) *

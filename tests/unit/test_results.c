@@ -25,7 +25,7 @@ static void write_results(size_t harmless)
     cv_error err;
     cv_folder *folder = cv_folder_open(scratch, &err);
     ck_assert_ptr_nonnull(folder);
-    ck_assert_msg(cv_results_write(folder, &inputs, &sources, scores, &err), "%s", err.text);
+    ck_assert_msg(cv_results_write(folder, &inputs, &sources, scores, NULL, &err), "%s", err.text);
     cv_folder_close(folder);
     cv_scores_free(scores);
 }
@@ -86,6 +86,56 @@ START_TEST(scores_lie_by_layer_head_prompt)
             for (int p = 0; p < HARMLESS; p++) ck_assert_double_eq(control[l][h][p], small_cell(1, 1, 1, l, h, p));
         }
     H5Fclose(file);
+}
+END_TEST
+
+/* Two steps of a search in which head number h of layer l has (step + 1) * (l + 10 h) degrees: the last head
+ * of the last layer joins first, then the head before it in the board's order of angles. */
+static void search(cv_sahara *sahara, const cv_inputs *inputs)
+{
+    cv_error err;
+    for (int step = 0; step < 2; step++) {
+        for (int m = 0; m < 2; m++)
+            for (int a = 0; a < 2; a++)
+                for (int l = 0; l < LAYERS; l++)
+                    for (int h = 0; h < cv_ablation_heads(&inputs->job.ablations[a], &small_model.config); h++)
+                        cv_sahara_put(sahara, m, a, l, h, (step + 1) * (l + 10 * h));
+        ck_assert_msg(cv_sahara_choose(sahara, &err), "%s", err.text);
+    }
+}
+
+START_TEST(angles_and_the_search_are_recorded)
+{
+    cv_inputs inputs = small_inputs(HARMLESS);
+    inputs.job.subspace = (cv_job_subspace){true, 2, CV_RESID_POST};
+    inputs.job.sahara_steps = 2;
+    cv_scores *scores = cv_scores_make(&inputs);
+    cv_sahara *sahara = cv_sahara_make(&inputs);
+    small_fill(scores, &inputs);
+    search(sahara, &inputs);
+    cv_error err;
+    cv_folder *folder = cv_folder_open(scratch, &err);
+    ck_assert_msg(cv_results_write(folder, &inputs, &sources, scores, sahara, &err), "%s", err.text);
+    cv_folder_close(folder);
+    hid_t file = open_result("b/uniform_attention/scores.h5");
+    double angles[LAYERS][HEADS][CV_SUBSPACE_RANKS], boards[2][LAYERS][HEADS];
+    int32_t layer[2], head[2];
+    hsize_t n[3];
+    ck_assert_int_eq(read_all(file, "/harmless/angles_deg", H5T_NATIVE_DOUBLE, n, angles), 3);
+    ck_assert(n[0] == LAYERS && n[1] == HEADS && n[2] == CV_SUBSPACE_RANKS);
+    ck_assert_double_eq(angles[2][1][3], small_angle(1, 0, 1, 2, 1, 4));
+    expect_attribute(file, "/harmful/angles_deg", "state", "resid_post");
+    ck_assert_int_eq(read_all(file, "/sahara/angles_deg", H5T_NATIVE_DOUBLE, n, boards), 3);
+    ck_assert(n[0] == 2 && n[1] == LAYERS && n[2] == HEADS);
+    ck_assert_double_eq(boards[0][2][3], 32);
+    ck_assert_double_nan(boards[1][2][3]);
+    ck_assert_double_eq(boards[1][1][3], 62);
+    read_all(file, "/sahara/layer", H5T_NATIVE_INT32, n, layer);
+    read_all(file, "/sahara/head", H5T_NATIVE_INT32, n, head);
+    ck_assert(layer[0] == 2 && head[0] == 3 && layer[1] == 1 && head[1] == 3);
+    H5Fclose(file);
+    cv_scores_free(scores);
+    cv_sahara_free(sahara);
 }
 END_TEST
 
@@ -201,6 +251,7 @@ int main(void)
     TCase *tests = tcase_create("results");
     tcase_add_checked_fixture(tests, scratch_make, scratch_remove);
     tcase_add_test(tests, scores_lie_by_layer_head_prompt);
+    tcase_add_test(tests, angles_and_the_search_are_recorded);
     tcase_add_test(tests, prompts_and_tokens_are_recorded);
     tcase_add_test(tests, attributes_carry_the_definitions);
     tcase_add_test(tests, a_set_that_the_job_lacks_is_left_out);

@@ -38,7 +38,8 @@ START_TEST(a_missing_score_is_named)
     cv_error err;
     for (int m = 0; m < 2; m++)
         for (int a = 0; a < 2; a++)
-            ck_assert(small_put(scores, (cv_unit){m, a, 0, 0, HARMFUL, 0, LAYERS - (m & a), 0, a ? 2 : HEADS, 0, 0, 0},
+            ck_assert(small_put(scores,
+                                (cv_unit){m, a, 0, 0, HARMFUL, 0, LAYERS - (m & a), 0, a ? 2 : HEADS, 0, 0, 0, 0},
                                 &err));
     ck_assert(!cv_scores_complete(scores, &err));
     ck_assert_int_eq(err.status, CV_FAILED);
@@ -56,7 +57,7 @@ START_TEST(a_score_that_is_not_a_number_is_refused)
     cv_scores *scores = cv_scores_make(&inputs);
     cv_error err;
     const double values[] = {0, 0, 0, bad_values[_i]}; /* layers 1 to 2, head 3, prompts 1 to 2 */
-    cv_unit unit = {1, 0, CV_HARMLESS, 0, 2, 1, 3, 3, 4, 0, 0, 0};
+    cv_unit unit = {1, 0, CV_HARMLESS, 0, 2, 1, 3, 3, 4, 0, 0, 0, 0};
     ck_assert(!cv_scores_put(scores, &unit, values, &err));
     ck_assert_int_eq(err.status, CV_BAD_INPUT);
     ck_assert_ptr_nonnull(strstr(err.text, "models/b: the score of L2H3 under uniform_attention is not a number for "
@@ -66,6 +67,57 @@ START_TEST(a_score_that_is_not_a_number_is_refused)
 END_TEST
 
 /* Every prompt of (layer, head) gets score(layer, head) times its number from 1. */
+START_TEST(angles_lie_by_layer_head_rank)
+{
+    cv_inputs inputs = small_inputs(HARMLESS);
+    inputs.job.subspace.enabled = true; /* of rank 2 */
+    cv_scores *scores = cv_scores_make(&inputs);
+    small_fill(scores, &inputs);
+    cv_error err;
+    ck_assert_msg(cv_scores_complete(scores, &err), "%s", err.text);
+    cv_score_grid grid = cv_scores_grid(scores, 1, 1, CV_HARMLESS);
+    for (int l = 0; l < LAYERS; l++)
+        for (int h = 0; h < GROUPS; h++)
+            for (int r = 1; r <= CV_SUBSPACE_RANKS; r++)
+                ck_assert_double_eq(grid.angles[(l * GROUPS + h) * CV_SUBSPACE_RANKS + r - 1],
+                                    small_angle(1, 1, 1, l, h, r));
+    size_t count;
+    cv_head_score *heads = cv_scores_heads(scores, 1, 1, &count);
+    ck_assert_double_eq(heads[0].angle, small_angle(1, 1, 0, heads[0].layer, heads[0].head, 2));
+    free(heads);
+    cv_scores_free(scores);
+}
+END_TEST
+
+START_TEST(without_ships_heads_rank_by_their_angle)
+{
+    cv_inputs inputs = small_inputs(0);
+    inputs.job.ships = false;
+    inputs.job.subspace.enabled = true;
+    cv_scores *scores = cv_scores_make(&inputs);
+    double values[LAYERS * HEADS * CV_SUBSPACE_RANKS];
+    for (size_t i = 0; i < LAYERS * HEADS * CV_SUBSPACE_RANKS; i++)
+        values[i] = (double)(i / CV_SUBSPACE_RANKS * 5 % 12);
+    cv_error err;
+    cv_unit unit = {0, 0, 0, 0, HARMFUL, 0, LAYERS, 0, HEADS, 0, 0, 0, 0};
+    ck_assert_msg(cv_scores_put(scores, &unit, values, &err), "%s", err.text);
+    size_t count;
+    cv_head_score *heads = cv_scores_heads(scores, 0, 0, &count);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_double_eq(heads[i].angle, 11 - (double)i);
+        ck_assert_double_nan(heads[i].ships_mean);
+        ck_assert_int_eq(heads[i].rank, (int)i + 1);
+    }
+    free(heads);
+    values[5 * CV_SUBSPACE_RANKS + 1] = NAN;
+    ck_assert(!cv_scores_put(scores, &unit, values, &err));
+    ck_assert_int_eq(err.status, CV_BAD_INPUT);
+    ck_assert_ptr_nonnull(strstr(err.text, "L1H1"));
+    ck_assert_ptr_nonnull(strstr(err.text, "rank 2"));
+    cv_scores_free(scores);
+}
+END_TEST
+
 static void put_rows(cv_scores *scores, cv_prompt_set set, int prompts, double (*score)(int layer, int head))
 {
     double values[LAYERS * HEADS * HARMFUL];
@@ -74,7 +126,7 @@ static void put_rows(cv_scores *scores, cv_prompt_set set, int prompts, double (
     for (int l = 0; l < LAYERS; l++)
         for (int h = 0; h < HEADS; h++)
             for (int p = 1; p <= prompts; p++) values[i++] = score(l, h) * p;
-    ck_assert(cv_scores_put(scores, &(cv_unit){0, 0, set, 0, prompts, 0, LAYERS, 0, HEADS, 0, 0, 0}, values, &err));
+    ck_assert(cv_scores_put(scores, &(cv_unit){0, 0, set, 0, prompts, 0, LAYERS, 0, HEADS, 0, 0, 0, 0}, values, &err));
 }
 
 static double best_in_the_middle(int layer, int head)
@@ -130,6 +182,8 @@ END_TEST
 int main(void)
 {
     TCase *tests = tcase_create("scores");
+    tcase_add_test(tests, angles_lie_by_layer_head_rank);
+    tcase_add_test(tests, without_ships_heads_rank_by_their_angle);
     tcase_add_test(tests, units_find_their_places);
     tcase_add_test(tests, a_missing_score_is_named);
     tcase_add_loop_test(tests, a_score_that_is_not_a_number_is_refused, 0, ROWS(bad_values));

@@ -28,9 +28,10 @@ static const char *text_of(const json_t *top, const char *key)
 
 START_TEST(a_running_sweep_tells_how_far_it_is)
 {
-    cv_progress progress = {3, 12, 1000, 4000, 10, 0};
+    cv_progress progress = {3, 12, 1000, 4000, 10, 0, "sweep"};
     json_t *top = write_and_read(CV_RUN_RUNNING, &progress, NULL);
     ck_assert_str_eq(text_of(top, "state"), "running");
+    ck_assert_str_eq(text_of(top, "phase"), "sweep");
     ck_assert_int_eq(json_integer_value(json_object_get(top, "units_done")), 3);
     ck_assert_int_eq(json_integer_value(json_object_get(top, "units_total")), 12);
     ck_assert_int_eq(json_integer_value(json_object_get(top, "operations_done")), 1000);
@@ -44,9 +45,10 @@ END_TEST
 
 START_TEST(nothing_done_has_no_eta)
 {
-    cv_progress progress = {0, 12, 0, 4000, 1, 0};
+    cv_progress progress = {0, 12, 0, 4000, 1, 0, NULL};
     json_t *top = write_and_read(CV_RUN_RUNNING, &progress, NULL);
     ck_assert(json_is_null(json_object_get(top, "eta_seconds")));
+    ck_assert(json_is_null(json_object_get(top, "phase")));
     ck_assert_double_nan(cv_progress_eta(&progress));
     json_decref(top);
 }
@@ -54,7 +56,7 @@ END_TEST
 
 START_TEST(what_an_earlier_run_did_tells_nothing_of_the_pace)
 {
-    cv_progress progress = {5, 12, 2500, 4000, 10, 2000};
+    cv_progress progress = {5, 12, 2500, 4000, 10, 2000, "sweep"};
     ck_assert_double_eq(cv_progress_eta(&progress), 30);
     progress.operations_done = 2000;
     ck_assert_double_nan(cv_progress_eta(&progress));

@@ -28,15 +28,18 @@ static void make(setting *s)
     s->sets[0][CV_HARMFUL] = s->tokens;
     s->inputs = (cv_inputs){.models = s->models, .num_prompts = {PROMPTS, 0}, .tokens = s->sets};
     s->inputs.job = (cv_job){.file = (char *)"job.json", .models = &s->job_model, .num_models = 1};
+    s->inputs.job.ships = true;
+    s->inputs.job.subspace = (cv_job_subspace){false, 1, CV_FINAL_NORM};
     s->inputs.job.ablations = &s->ablation;
     s->inputs.job.num_ablations = 1;
 }
 
-static void run(setting *s, const cv_unit *unit, double *scores, cv_work *work)
+static void run(setting *s, const cv_unit *unit, const cv_head_group *group, double *scores, cv_work *work)
 {
     cv_worker *worker = cv_worker_open(&s->inputs);
     cv_error err;
-    ck_assert_msg(cv_worker_run(worker, unit, scores, work, &err), "%s", err.text);
+    ck_assert_msg(cv_worker_run(worker, unit, group, scores, &err), "%s", err.text);
+    *work = cv_worker_work(worker);
     cv_worker_close(worker);
 }
 
@@ -54,10 +57,10 @@ START_TEST(both_engines_give_a_unit_the_same_scores)
         double wavefront[3 * 6 * PROMPTS], plain[3 * 6 * PROMPTS];
         cv_work work, plain_work;
         s.inputs.job.engine = CV_ENGINE_WAVEFRONT;
-        run(&s, &units[u], wavefront, &work);
+        run(&s, &units[u], NULL, wavefront, &work);
         s.inputs.job.engine = CV_ENGINE_PLAIN;
-        run(&s, &units[u], plain, &plain_work);
-        for (size_t i = 0; i < cv_unit_cells(&units[u]); i++)
+        run(&s, &units[u], NULL, plain, &plain_work);
+        for (size_t i = 0; i < cv_unit_values(&units[u], &s.inputs.job); i++)
             ck_assert_msg(fabs(wavefront[i] - plain[i]) <= 1e-7 + 1e-4 * plain[i], "unit %zu, cell %zu: %.9g, %.9g", u,
                           i, wavefront[i], plain[i]);
         ck_assert_uint_gt(work.operations, 0);
@@ -67,19 +70,55 @@ START_TEST(both_engines_give_a_unit_the_same_scores)
 }
 END_TEST
 
+/* Degrees that single precision can tell apart from none, relative to a whole angle. */
+static bool same_angle(double a, double b)
+{
+    return (isnan(a) && isnan(b)) || fabs(a - b) <= 1e-3 + 1e-3 * b;
+}
+
+/* Ships and angles in one unit, and a step of Sahara: angles alone, of states that lack the group too,
+ * against the clean ones; a head of the group has the group's own. */
+START_TEST(both_engines_give_a_unit_the_same_angles)
+{
+    setting s;
+    make(&s);
+    s.inputs.job.subspace = (cv_job_subspace){true, 1, CV_FINAL_NORM};
+    cv_ablated_head off[] = {{1, 3, s.ablation}, {0, 0, s.ablation}};
+    cv_head_group group = {off, 2};
+    for (int step = 0; step < 2; step++) {
+        cv_unit unit = {.prompt_end = PROMPTS, .layer_end = 3, .head_end = 6, .step = step};
+        double wavefront[18 * (PROMPTS + 8)], plain[18 * (PROMPTS + 8)];
+        size_t ships = step ? 0 : 18 * PROMPTS;
+        cv_work work;
+        ck_assert_uint_eq(cv_unit_values(&unit, &s.inputs.job), ships + 18 * 8);
+        s.inputs.job.engine = CV_ENGINE_WAVEFRONT;
+        run(&s, &unit, step ? &group : NULL, wavefront, &work);
+        s.inputs.job.engine = CV_ENGINE_PLAIN;
+        run(&s, &unit, step ? &group : NULL, plain, &work);
+        for (size_t i = 0; i < 18 * 8; i++)
+            ck_assert_msg(same_angle(wavefront[ships + i], plain[ships + i]), "step %d, value %zu: %.9g, %.9g", step, i,
+                          wavefront[ships + i], plain[ships + i]);
+        for (size_t i = 0; i < 18; i++) ck_assert_double_gt(plain[ships + i * 8], 0.01);
+        if (step) ck_assert(same_angle(wavefront[0], wavefront[(6 + 3) * 8])); /* both are the group alone */
+    }
+    tiny_model_free(s.models[0]);
+}
+END_TEST
+
 START_TEST(work_is_what_the_plan_said)
 {
     setting s;
     make(&s);
-    for (int engine = 0; engine < 2; engine++) {
-        s.inputs.job.engine = (cv_engine_choice)engine;
+    for (int engine = 0; engine < 4; engine++) {
+        s.inputs.job.engine = (cv_engine_choice)(engine % 2);
+        s.inputs.job.subspace.enabled = engine >= 2;
         cv_plan plan;
         cv_error err;
         ck_assert_msg(cv_plan_make(&s.inputs, &plan, &err), "%s", err.text);
         for (size_t u = 0; u < plan.count; u++) {
-            double scores[3 * 6 * PROMPTS];
+            double scores[3 * 6 * (PROMPTS + 8)];
             cv_work work;
-            run(&s, &plan.units[u], scores, &work);
+            run(&s, &plan.units[u], NULL, scores, &work);
             ck_assert_uint_eq(work.operations, plan.units[u].operations);
         }
         cv_plan_free(&plan);
@@ -110,6 +149,7 @@ int main(void)
 {
     TCase *tests = tcase_create("worker");
     tcase_add_test(tests, both_engines_give_a_unit_the_same_scores);
+    tcase_add_test(tests, both_engines_give_a_unit_the_same_angles);
     tcase_add_test(tests, work_is_what_the_plan_said);
     tcase_add_test(tests, a_model_that_is_not_finite_is_found_before_the_sweep);
     return run_suite(tests);

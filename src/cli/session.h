@@ -1,0 +1,66 @@
+/* One run of a job, from its inputs to its results: what run.c and its stages share. */
+#ifndef CV_SESSION_H
+#define CV_SESSION_H
+
+#include "cli/progress.h"
+#include "cluster/cluster.h"
+#include "cluster/dispatch.h"
+#include "report/answers.h"
+#include "store/folder.h"
+#include "store/journal.h"
+#include "store/manifest.h"
+#include "store/results.h"
+#include "sweep/chosen.h"
+#include "sweep/evaluate.h"
+#include "sweep/inputs.h"
+#include "sweep/plan.h"
+#include "sweep/sahara.h"
+#include "sweep/scores.h"
+#include "sweep/utility.h"
+#include "sweep/worker.h"
+
+#include <caravan/base.h>
+
+/* Ranks other than 0 have the inputs, the worker and what the stage under way needs. */
+typedef struct cv_session {
+    cv_cluster *cluster;
+    cv_inputs inputs;
+    cv_worker *worker;
+    cv_plan plan; /* the sweep's; during Sahara the step's */
+    cv_sahara *sahara;
+    cv_chosen *chosen;
+    cv_evaluation *evaluation;
+    cv_answer_unit *answer_units; /* [num_answer_units] */
+    size_t num_answer_units;
+    cv_utility *utility;
+    cv_utility_unit *utility_units; /* [num_utility_units] */
+    size_t num_utility_units;
+    cv_share share; /* what this rank did in all stages */
+
+    /* rank 0 alone */
+    cv_sources sources;
+    cv_folder *folder;
+    cv_journal *journal;
+    cv_scores *scores;
+    cv_verdict *verdicts;
+    cv_rank_report *reports; /* [ranks] */
+    cv_stage_report *stages; /* [num_stages] what was run */
+    size_t num_stages, stages_capacity;
+    uint64_t plain_operations; /* of the sweep */
+    double load_seconds, stage_start;
+    cv_progress progress;
+    cv_progress_view view;
+    cv_pace status_pace;
+    bool status_failed; /* told once that status.json cannot be written */
+} cv_session;
+
+bool cv_session_is_first(const cv_session *session);
+
+/* Renews status.json. A file that cannot be written for a moment is no reason to lose the sweep. */
+void cv_session_status(cv_session *session, cv_run_state state, const char *error);
+
+/* All stages that the job asks for, one after the other: the sweep, Sahara's steps, answers, utility.
+ * What the journal holds of a stage is not computed again. Collective. */
+bool cv_session_run(cv_session *session, cv_error *err);
+
+#endif

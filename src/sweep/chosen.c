@@ -1,0 +1,125 @@
+#include "sweep/chosen.h"
+
+#include "base/memory.h"
+#include "sweep/bytes.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct cv_chosen {
+    const cv_inputs *inputs;
+    cv_groups *groups; /* [models, ablations, words, CV_NUM_PROMPT_SETS] */
+};
+
+static size_t num_groups(const cv_inputs *inputs)
+{
+    const cv_job *job = &inputs->job;
+    return (size_t)job->num_models * (size_t)job->num_ablations * (size_t)job->evaluate.num_groups * CV_NUM_PROMPT_SETS;
+}
+
+static cv_groups *groups_at(const cv_chosen *chosen, int model, int ablation, int word, int set)
+{
+    const cv_job *job = &chosen->inputs->job;
+    assert(model >= 0 && model < job->num_models && ablation >= 0 && ablation < job->num_ablations);
+    assert(word >= 0 && word < job->evaluate.num_groups);
+    size_t row = (size_t)model * (size_t)job->num_ablations + (size_t)ablation;
+    return &chosen->groups[(row * (size_t)job->evaluate.num_groups + (size_t)word) * CV_NUM_PROMPT_SETS + (size_t)set];
+}
+
+static cv_chosen *allocate(const cv_inputs *inputs)
+{
+    cv_chosen *chosen = cv_calloc(1, sizeof *chosen);
+    *chosen = (cv_chosen){inputs, cv_calloc(num_groups(inputs), sizeof *chosen->groups)};
+    return chosen;
+}
+
+/* All words of one model under one ablation, for the prompts of a set. */
+static void choose(cv_chosen *chosen, const cv_scores *scores, const cv_sahara *sahara, int model, int ablation,
+                   cv_prompt_set set)
+{
+    const cv_inputs *inputs = chosen->inputs;
+    if (inputs->num_prompts[set] == 0) return;
+    cv_score_grid grid = cv_scores_grid(scores, model, ablation, set);
+    size_t count;
+    cv_head_score *ranking = cv_scores_heads(scores, model, ablation, &count);
+    cv_findings findings = {.ablation = inputs->job.ablations[ablation],
+                            .layers = (int)grid.layers,
+                            .heads = (int)grid.heads,
+                            .ranking = ranking,
+                            .ships = grid.ships,
+                            .prompts = grid.prompts,
+                            .seed = inputs->job.evaluate.seed};
+    if (sahara) findings.sahara = cv_sahara_group(sahara, model, ablation);
+    for (int w = 0; w < inputs->job.evaluate.num_groups; w++)
+        *groups_at(chosen, model, ablation, w, (int)set) = cv_groups_make(&findings, &inputs->job.evaluate.groups[w]);
+    free(ranking);
+}
+
+cv_chosen *cv_chosen_make(const cv_inputs *inputs, const cv_scores *scores, const cv_sahara *sahara)
+{
+    cv_chosen *chosen = allocate(inputs);
+    for (int m = 0; m < inputs->job.num_models; m++)
+        for (int a = 0; a < inputs->job.num_ablations; a++)
+            for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) choose(chosen, scores, sahara, m, a, (cv_prompt_set)set);
+    return chosen;
+}
+
+void cv_chosen_free(cv_chosen *chosen)
+{
+    if (!chosen) return;
+    for (size_t i = 0; i < num_groups(chosen->inputs); i++) cv_groups_free(&chosen->groups[i]);
+    free(chosen->groups);
+    free(chosen);
+}
+
+const cv_groups *cv_chosen_at(const cv_chosen *chosen, int model, int ablation, int word, cv_prompt_set set)
+{
+    return groups_at(chosen, model, ablation, word, (int)set);
+}
+
+/* ---- bytes ---- */
+
+static size_t groups_in(const cv_groups *groups, size_t prompts)
+{
+    return groups->per_prompt ? prompts : groups->variants;
+}
+
+void cv_chosen_pack(const cv_chosen *chosen, cv_buffer *out)
+{
+    for (size_t i = 0; i < num_groups(chosen->inputs); i++) {
+        const cv_groups *groups = &chosen->groups[i];
+        size_t prompts = chosen->inputs->num_prompts[i % CV_NUM_PROMPT_SETS], count = groups_in(groups, prompts);
+        size_t size = count ? groups->groups[0].count : 0; /* of each of them */
+        cv_put_u64(out, groups->variants);
+        cv_put_u64(out, groups->per_prompt);
+        cv_put_array(out, groups->heads, count * size, sizeof *groups->heads);
+    }
+}
+
+static bool unpack_groups(cv_cursor *in, size_t prompts, cv_groups *groups)
+{
+    size_t heads;
+    groups->variants = (size_t)cv_get_u64(in);
+    groups->per_prompt = cv_get_u64(in) == 1;
+    groups->heads = cv_get_array(in, &heads, sizeof *groups->heads);
+    size_t count = groups_in(groups, prompts);
+    if (!in->ok || (count == 0 ? heads != 0 : count > SIZE_MAX / sizeof *groups->groups || heads % count != 0))
+        return false;
+    groups->groups = cv_calloc(count, sizeof *groups->groups);
+    for (size_t g = 0; g < count; g++)
+        groups->groups[g] = (cv_head_group){groups->heads + g * (heads / count), heads / count};
+    return true;
+}
+
+cv_chosen *cv_chosen_unpack(const cv_inputs *inputs, const char *data, size_t length, cv_error *err)
+{
+    cv_chosen *chosen = allocate(inputs);
+    cv_cursor in = cv_cursor_at(data, length);
+    bool ok = true;
+    for (size_t i = 0; ok && i < num_groups(inputs); i++)
+        ok = unpack_groups(&in, inputs->num_prompts[i % CV_NUM_PROMPT_SETS], &chosen->groups[i]);
+    if (ok && cv_cursor_done(&in)) return chosen;
+    cv_chosen_free(chosen);
+    cv_failed(err, "the chosen heads arrived damaged");
+    return NULL;
+}

@@ -1,0 +1,174 @@
+/* Inputs as bytes, from rank 0 to the others. */
+#include "sweep/inputs.h"
+
+#include "base/memory.h"
+#include "sweep/bytes.h"
+
+#include <caravan/version.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Ranks of different builds would read each other's bytes wrongly. */
+static const char build[] = "caravan inputs 3, " CARAVAN_VERSION " " CARAVAN_GIT;
+
+/* ---- packing ---- */
+
+/* The job travels as its text, and is read again: the reader is exact, and only what the command line
+ * may override is not in the text. */
+static void pack_job(const cv_job *job, cv_buffer *out)
+{
+    cv_put_text(out, job->file);
+    cv_put_array(out, job->text, job->text_length, 1);
+    cv_put_text(out, cv_engine_choice_name(job->engine));
+    cv_put_text(out, job->output);
+}
+
+/* What tells one checkpoint from another without reading its weights. */
+static void pack_model(const cv_model *model, cv_buffer *out)
+{
+    const cv_config *config = &model->config;
+    const int64_t shape[] = {config->vocab_size,
+                             config->hidden_size,
+                             config->intermediate_size,
+                             config->num_hidden_layers,
+                             config->num_attention_heads,
+                             config->num_key_value_heads,
+                             config->head_dim,
+                             config->max_position_embeddings,
+                             (int64_t)model->weight_bytes};
+    cv_put_array(out, shape, sizeof shape / sizeof shape[0], sizeof shape[0]);
+}
+
+static void pack_pairs(const cv_task_pairs *pairs, cv_buffer *out)
+{
+    cv_put_array(out, pairs->begin, pairs->num_items + 1, sizeof *pairs->begin);
+    cv_put_array(out, pairs->context, pairs->num, sizeof *pairs->context);
+    for (size_t i = 0; i < pairs->num; i++) cv_put_array(out, pairs->ids[i], pairs->count[i], sizeof *pairs->ids[i]);
+}
+
+void cv_inputs_pack(const cv_inputs *inputs, cv_buffer *out)
+{
+    cv_put_text(out, build);
+    pack_job(&inputs->job, out);
+    for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {
+        cv_put_u64(out, inputs->num_prompts[set]);
+        for (size_t p = 0; p < inputs->num_prompts[set]; p++) cv_put_text(out, inputs->prompts[set][p]);
+    }
+    for (int m = 0; m < inputs->job.num_models; m++) {
+        cv_buffer shape = {0};
+        pack_model(inputs->models[m], &shape);
+        cv_put_array(out, shape.data, shape.length, 1);
+        cv_buffer_free(&shape);
+        cv_put_text(out, inputs->format_texts[m]);
+        for (int set = 0; set < CV_NUM_PROMPT_SETS; set++)
+            for (size_t p = 0; p < inputs->num_prompts[set]; p++) {
+                const cv_tokens *tokens = &inputs->tokens[m][set][p];
+                cv_put_array(out, tokens->ids, tokens->count, sizeof *tokens->ids);
+            }
+        for (int t = 0; t < inputs->job.evaluate.num_utility; t++) pack_pairs(&inputs->pairs[m][t], out);
+    }
+}
+
+/* ---- unpacking ---- */
+
+static bool unpack_job(cv_cursor *in, cv_job *job, cv_error *err)
+{
+    char *file = cv_get_text(in);
+    size_t length;
+    char *text = cv_get_array(in, &length, 1);
+    char *engine = cv_get_text(in), *output = cv_get_text(in);
+    cv_job_options options = {.engine = engine, .output = output};
+    bool ok = (file && text && in->ok) || cv_failed(err, "the inputs arrived damaged");
+    ok = ok && cv_job_parse(text, length, file, &options, job, err);
+    free(file);
+    free(text);
+    free(engine);
+    free(output);
+    return ok;
+}
+
+static void unpack_prompts(cv_cursor *in, cv_inputs *inputs)
+{
+    for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {
+        size_t count = inputs->num_prompts[set] = cv_get_count(in, sizeof(uint64_t));
+        inputs->prompts[set] = count ? cv_calloc(count, sizeof *inputs->prompts[set]) : NULL;
+        for (size_t p = 0; p < count; p++) {
+            inputs->prompts[set][p] = cv_get_text(in);
+            in->ok = in->ok && inputs->prompts[set][p];
+        }
+    }
+}
+
+static void unpack_tokens(cv_cursor *in, cv_inputs *inputs, int model)
+{
+    for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {
+        cv_tokens *tokens = inputs->tokens[model][set] = cv_calloc(inputs->num_prompts[set], sizeof *tokens);
+        for (size_t p = 0; p < inputs->num_prompts[set]; p++) {
+            tokens[p].ids = cv_get_array(in, &tokens[p].count, sizeof *tokens[p].ids);
+            tokens[p].capacity = tokens[p].count;
+        }
+    }
+}
+
+static void unpack_pairs(cv_cursor *in, cv_task_pairs *pairs)
+{
+    size_t items, used = 0;
+    pairs->begin = cv_get_array(in, &items, sizeof *pairs->begin);
+    pairs->context = cv_get_array(in, &pairs->num, sizeof *pairs->context);
+    in->ok = in->ok && items > 0;
+    pairs->num_items = in->ok ? items - 1 : 0;
+    pairs->ids = cv_calloc(pairs->num, sizeof *pairs->ids);
+    pairs->count = cv_calloc(pairs->num, sizeof *pairs->count);
+    pairs->storage = cv_alloc(in->length - in->position, 1); /* the ids are among the bytes that are left */
+    for (size_t i = 0; in->ok && i < pairs->num; i++) {
+        int32_t *ids = cv_get_array(in, &pairs->count[i], sizeof *ids);
+        if (in->ok) memcpy(pairs->storage + used, ids, pairs->count[i] * sizeof *ids);
+        pairs->ids[i] = pairs->storage + used;
+        used += pairs->count[i];
+        free(ids);
+    }
+}
+
+static bool unpack_model(cv_cursor *in, cv_inputs *inputs, int m, cv_error *err)
+{
+    cv_buffer here = {0};
+    size_t length;
+    char *there = cv_get_array(in, &length, 1);
+    inputs->format_texts[m] = cv_get_text(in);
+    unpack_tokens(in, inputs, m);
+    for (int t = 0; t < inputs->job.evaluate.num_utility; t++) unpack_pairs(in, &inputs->pairs[m][t]);
+    bool ok = in->ok || cv_failed(err, "the inputs arrived damaged");
+    if (ok) {
+        inputs->models[m] = cv_model_open(inputs->job.models[m].path, err);
+        ok = inputs->models[m] != NULL;
+    }
+    if (ok) {
+        pack_model(inputs->models[m], &here);
+        if (length != here.length || memcmp(there, here.data, length) != 0)
+            ok =
+                cv_bad_input(err, "%s: is another model than the one that rank 0 opened; give all nodes the same files",
+                             inputs->job.models[m].path);
+    }
+    cv_buffer_free(&here);
+    free(there);
+    return ok;
+}
+
+bool cv_inputs_unpack(const char *data, size_t length, cv_inputs *inputs, cv_error *err)
+{
+    *inputs = (cv_inputs){0};
+    cv_cursor in = cv_cursor_at(data, length);
+    char *sender = cv_get_text(&in);
+    bool same = sender && strcmp(sender, build) == 0;
+    free(sender);
+    if (!same) return cv_bad_input(err, "the ranks run different builds of caravan; start all of them from one file");
+    if (!unpack_job(&in, &inputs->job, err)) return false;
+    unpack_prompts(&in, inputs);
+    cv_inputs_allocate(inputs);
+    bool ok = in.ok || cv_failed(err, "the inputs arrived damaged");
+    for (int m = 0; ok && m < inputs->job.num_models; m++) ok = unpack_model(&in, inputs, m, err);
+    if (ok && !cv_cursor_done(&in)) ok = cv_failed(err, "the inputs arrived damaged");
+    if (!ok) cv_inputs_free(inputs);
+    return ok;
+}
