@@ -2,7 +2,6 @@
 #include "cli/ablate_option.h"
 #include "cli/verb.h"
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "engine/blas.h"
 #include "store/h5.h"
@@ -11,13 +10,10 @@
 #include <caravan/text.h>
 #include <caravan/version.h>
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const char help[] =
     "usage: caravan logits MODEL_DIR --text TEXT [--ablate KIND:LAYER:HEAD[:EPSILON]]... [--top N]\n"
@@ -70,19 +66,6 @@ static void print_top(const cv_tokenizer *tokenizer, const float *logits, size_t
         putchar('\n');
     }
     free(order);
-}
-
-/* Before anything is computed. */
-static bool check_output(const char *path, cv_error *err)
-{
-    struct stat info;
-    char *directory = cv_path_directory(path);
-    bool ok = access(directory, W_OK | X_OK) == 0;
-    if (!ok) cv_bad_input(err, "--output %s: %s cannot be written in: %s", path, directory, strerror(errno));
-    free(directory);
-    if (ok && stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        ok = cv_bad_input(err, "--output %s: is there, but not as a file; choose another", path);
-    return ok;
 }
 
 static bool write_output(const request *r, const cv_tokens *tokens, const float *logits, size_t count, cv_error *err)
@@ -182,7 +165,7 @@ static bool run(int argc, char **argv, cv_error *err)
               (r.text || r.ids || cv_bad_input(err, "--text is missing; see caravan logits --help")) &&
               (!r.text || !r.ids || cv_bad_input(err, "--text and --ids exclude each other; give one")) &&
               (!top || cv_option_int("--top", top, 0, INT32_MAX, &r.top, err)) &&
-              (!r.output || check_output(r.output, err)) && open_and_compute(&r, err);
+              (!r.output || cv_output_check(r.output, err)) && open_and_compute(&r, err);
     cv_words_free(&r.ablations);
     return ok;
 }

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const cv_verb *const verbs[] = {&cv_run_verb,    &cv_plan_verb,   &cv_inspect_verb,
-                                       &cv_tokens_verb, &cv_logits_verb, &cv_generate_verb};
+static const cv_verb *const verbs[] = {&cv_run_verb,    &cv_plan_verb,     &cv_inspect_verb, &cv_tokens_verb,
+                                       &cv_logits_verb, &cv_generate_verb, &cv_utility_verb};
 static const char *const later_verbs[] = {"overlap", "report", "verify", "bench"};
 
 static const char usage[] = "usage: caravan VERB ...\n"
@@ -23,6 +23,7 @@ static const char usage[] = "usage: caravan VERB ...\n"
                             "  tokens MODEL_DIR   a text's token ids\n"
                             "  logits MODEL_DIR   a text's next-token logits, with heads switched off\n"
                             "  generate MODEL_DIR what the model answers, with heads switched off\n"
+                            "  utility MODEL_DIR  accuracy on multiple-choice questions, with heads switched off\n"
                             "\n"
                             "Not there yet: overlap, report, verify, bench.\n"
                             "\n"

@@ -1,5 +1,6 @@
 #include "cli/verb.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -7,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 void cv_words_free(cv_words *words)
 {
@@ -89,6 +92,18 @@ bool cv_option_real(const char *name, const char *text, double *out, cv_error *e
         return cv_bad_input(err, "%s must be a number, not \"%s\"", name, text);
     *out = value;
     return true;
+}
+
+bool cv_output_check(const char *path, cv_error *err)
+{
+    struct stat info;
+    char *directory = cv_path_directory(path);
+    bool ok = access(directory, W_OK | X_OK) == 0;
+    if (!ok) cv_bad_input(err, "--output %s: %s cannot be written in: %s", path, directory, strerror(errno));
+    free(directory);
+    if (ok && stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        ok = cv_bad_input(err, "--output %s: is there, but not as a file; choose another", path);
+    return ok;
 }
 
 void cv_error_tell(cv_error *err)

@@ -16,7 +16,8 @@ typedef struct cv_verb {
     bool (*run)(int argc, char **argv, cv_error *err); /* what stands behind the verb's name */
 } cv_verb;
 
-extern const cv_verb cv_run_verb, cv_plan_verb, cv_inspect_verb, cv_tokens_verb, cv_logits_verb, cv_generate_verb;
+extern const cv_verb cv_run_verb, cv_plan_verb, cv_inspect_verb, cv_tokens_verb, cv_logits_verb, cv_generate_verb,
+    cv_utility_verb;
 
 /* Values of an option that may be given more than once. Start with {0}; words are borrowed from argv. */
 typedef struct cv_words {
@@ -48,6 +49,9 @@ bool cv_options_read(const char *verb, int argc, char **argv, const cv_option *o
 bool cv_option_int(const char *name, const char *text, int64_t low, int64_t high, int64_t *out, cv_error *err);
 /* A finite number from an option's text. */
 bool cv_option_real(const char *name, const char *text, double *out, cv_error *err);
+
+/* Whether a file can be written to what --output names; for before anything is computed. */
+bool cv_output_check(const char *path, cv_error *err);
 
 /* A token's spelling on stdout, on one line whatever it holds; nothing for NULL. */
 void cv_spelling_print(const char *token);
