@@ -2,8 +2,8 @@
 #include "cli/verb.h"
 
 #include "base/memory.h"
+#include "sweep/forecast.h"
 #include "sweep/inputs.h"
-#include "sweep/plan.h"
 #include "sweep/queue.h"
 
 #include <caravan/version.h>
@@ -14,9 +14,10 @@
 static const char help[] =
     "usage: caravan plan JOB.json [--ranks N] [--threads T]\n"
     "\n"
-    "Reads and checks all that the job names, and prints its work units: their number, floating-point\n"
-    "operations by the wavefront (\"operations\") and by one forward pass for each head and prompt\n"
-    "(\"plain\"), and memory beside the weights.\n"
+    "Reads and checks all that the job names, and prints the sweep's work units: their number,\n"
+    "floating-point operations by the wavefront (\"operations\") and by one forward pass for each head and\n"
+    "prompt (\"plain\"), and memory beside the weights; then all stages of the run, with stand-ins for heads\n"
+    "that only the run will find, and answers as long as they may be.\n"
     "\n"
     "  --ranks N    how evenly N ranks are busy, and what they need together on one node\n"
     "  --threads T  threads of each rank, for the number of cores\n";
@@ -76,36 +77,67 @@ static void print_table(const cv_inputs *inputs, const cv_plan *plan)
     print_row("all", "", &(row){plan->count, plan->operations, plan->plain_operations, plan->memory_bytes});
 }
 
-/* Ranks of one node map the same weights, so those count once. */
-static void print_ranks(const cv_inputs *inputs, const cv_plan *plan, int ranks, int threads)
+static void print_stages(const cv_forecast *forecast)
 {
-    uint64_t *costs = cv_alloc(plan->count, sizeof *costs), weights = 0;
-    for (size_t u = 0; u < plan->count; u++) costs[u] = plan->units[u].operations;
-    double busiest = (double)cv_queue_makespan(costs, plan->count, ranks);
+    if (forecast->num_stages == 1) return;
+    printf("\n%-20s  %6s  %10s  %10s\n", "stage", "units", "operations", "memory MiB");
+    for (size_t i = 0; i < forecast->num_stages; i++) {
+        const cv_forecast_stage *stage = &forecast->stages[i];
+        printf("%-20s  %6zu  %10.3g  %10.1f\n", stage->name, stage->count, (double)stage->operations,
+               mebibytes(stage->memory_bytes));
+    }
+}
+
+/* What all stages together come to on so many ranks; each stage waits for its last unit. */
+typedef struct total {
+    size_t units;
+    double operations, busiest; /* of all ranks, of the busiest in each stage */
+    uint64_t memory;            /* a rank's with its threads, at most */
+} total;
+
+static total total_of(const cv_forecast *forecast, int ranks, int threads)
+{
+    total sum = {0};
+    for (size_t i = 0; i < forecast->num_stages; i++) {
+        const cv_forecast_stage *stage = &forecast->stages[i];
+        uint64_t memory = stage->memory_bytes + stage->thread_bytes * (uint64_t)threads;
+        sum.units += stage->count;
+        sum.operations += (double)stage->operations;
+        sum.busiest += (double)cv_queue_makespan(stage->costs, stage->count, ranks);
+        if (memory > sum.memory) sum.memory = memory;
+    }
+    return sum;
+}
+
+/* Ranks of one node map the same weights, so those count once. */
+static void print_ranks(const cv_inputs *inputs, const cv_forecast *forecast, int ranks, int threads)
+{
+    uint64_t weights = 0;
+    total sum = total_of(forecast, ranks, threads);
     for (int m = 0; m < inputs->job.num_models; m++)
         if (inputs->models[m]->weight_bytes > weights) weights = inputs->models[m]->weight_bytes;
     printf("\n%d rank%s of %d thread%s (%d cores): %.1f units a rank, %.3g operations on the busiest, %.0f %% of the "
            "time busy on average\n",
-           ranks, ranks == 1 ? "" : "s", threads, threads == 1 ? "" : "s", ranks * threads, (double)plan->count / ranks,
-           busiest, 100 * (double)plan->operations / (busiest * ranks));
+           ranks, ranks == 1 ? "" : "s", threads, threads == 1 ? "" : "s", ranks * threads, (double)sum.units / ranks,
+           sum.busiest, 100 * sum.operations / (sum.busiest * ranks));
     printf("memory if all are on one node: %.1f MiB beside %.1f MiB of weights, which they share\n",
-           mebibytes(plan->memory_bytes + plan->thread_bytes * (uint64_t)threads) * ranks, mebibytes(weights));
-    free(costs);
+           mebibytes(sum.memory) * ranks, mebibytes(weights));
 }
 
 static bool print_plan(const char *path, int64_t ranks, int64_t threads, cv_error *err)
 {
     cv_job job;
     cv_inputs inputs = {0};
-    cv_plan plan = {0};
-    bool ok =
-        cv_job_load(path, NULL, &job, err) && cv_inputs_load(&job, &inputs, err) && cv_plan_make(&inputs, &plan, err);
+    cv_forecast forecast = {0};
+    bool ok = cv_job_load(path, NULL, &job, err) && cv_inputs_load(&job, &inputs, err) &&
+              cv_forecast_make(&inputs, &forecast, err);
     if (ok) {
-        print_table(&inputs, &plan);
-        if (ranks) print_ranks(&inputs, &plan, (int)ranks, (int)threads);
+        print_table(&inputs, &forecast.sweep);
+        print_stages(&forecast);
+        if (ranks) print_ranks(&inputs, &forecast, (int)ranks, (int)threads);
         ok = cv_stdout_check(err);
     }
-    cv_plan_free(&plan);
+    cv_forecast_free(&forecast);
     cv_inputs_free(&inputs);
     return ok;
 }
