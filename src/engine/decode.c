@@ -210,6 +210,9 @@ bool cv_generate(cv_engine *engine, const cv_sequence *sequences, size_t count, 
 
 /* ---- what it takes ---- */
 
+/* About what OpenBLAS touches of its own memory on each thread. */
+enum { BLAS_BYTES = 2 << 20 };
+
 static uint64_t step_operations(const cv_model *model, const cv_sequence *sequence, size_t max_new_tokens)
 {
     uint64_t operations = 0;
@@ -259,6 +262,6 @@ cv_wavefront_cost cv_generate_estimate(const cv_model *model, const cv_sequence 
                         (steps > prompts.passing_bytes ? steps : prompts.passing_bytes) + states;
     uint64_t thread = (cv_step_thread_floats(&s, longest) * sizeof(float)) + longest * sizeof(cv_run);
     thread += cv_next_token_bytes(model, count, k);
-    cost.thread_bytes = thread > prompts.thread_bytes ? thread : prompts.thread_bytes;
+    cost.thread_bytes = (thread > prompts.thread_bytes ? thread : prompts.thread_bytes) + BLAS_BYTES;
     return cost;
 }

@@ -174,7 +174,8 @@ cv_prefill_cost cv_prefill_estimate(const cv_prefill *prefill, const cv_model *m
 {
     cv_shape s = cv_shape_of(&model->config);
     cv_trie largest = largest_sizes(prefill);
-    cv_prefill_cost cost = {.thread_bytes = sizeof(float) * cv_scratch_floats(&s, &largest)};
+    size_t ablated = largest.num_rows * s.H * s.D; /* z' of a layer's heads, if all are switched off */
+    cv_prefill_cost cost = {.thread_bytes = sizeof(float) * (cv_scratch_floats(&s, &largest) + ablated)};
     for (size_t p = 0; p < prefill->num_prefixes; p++) {
         const cv_prefix *prefix = &prefill->prefixes[p];
         for (size_t l = 0; l < s.L; l++)
