@@ -21,6 +21,7 @@ typedef enum cv_random_use {
     CV_RANDOM_CONTROL,     /* the same, for a second set that is not paired with the first */
     CV_RANDOM_HALVES,      /* item: the split */
     CV_RANDOM_PERMUTATION, /* item: the permutation */
+    CV_RANDOM_SPEEDS,      /* of ranks, in a forecast; item: the rank */
 } cv_random_use;
 
 /* The numbers of one item, in order. A value: copy it to draw the same again. */

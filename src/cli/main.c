@@ -10,8 +10,8 @@
 #include <string.h>
 
 static const cv_verb *const verbs[] = {&cv_run_verb,    &cv_plan_verb,     &cv_inspect_verb, &cv_tokens_verb,
-                                       &cv_logits_verb, &cv_generate_verb, &cv_utility_verb};
-static const char *const later_verbs[] = {"overlap", "report", "verify", "bench"};
+                                       &cv_logits_verb, &cv_generate_verb, &cv_utility_verb, &cv_bench_verb};
+static const char *const later_verbs[] = {"overlap", "report", "verify"};
 
 static const char usage[] = "usage: caravan VERB ...\n"
                             "\n"
@@ -24,8 +24,9 @@ static const char usage[] = "usage: caravan VERB ...\n"
                             "  logits MODEL_DIR   a text's next-token logits, with heads switched off\n"
                             "  generate MODEL_DIR what the model answers, with heads switched off\n"
                             "  utility MODEL_DIR  accuracy on multiple-choice questions, with heads switched off\n"
+                            "  bench MODEL_DIR    how fast this machine runs a model\n"
                             "\n"
-                            "Not there yet: overlap, report, verify, bench.\n"
+                            "Not there yet: overlap, report, verify.\n"
                             "\n"
                             "  caravan VERB --help   tells more\n"
                             "  caravan --version     names this program and its libraries\n"

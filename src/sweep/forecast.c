@@ -30,6 +30,7 @@ static void add_unit(cv_forecast_stage *stage, uint64_t operations, uint64_t mem
 {
     stage->costs[stage->count++] = operations;
     stage->operations += operations;
+    stage->least_operations += operations;
     if (memory_bytes > stage->memory_bytes) stage->memory_bytes = memory_bytes;
     if (thread_bytes > stage->thread_bytes) stage->thread_bytes = thread_bytes;
 }
@@ -39,6 +40,7 @@ static void add_plan(cv_forecast *forecast, const char *name, const cv_plan *pla
     cv_forecast_stage *stage = add_stage(forecast, name, plan->count);
     for (size_t u = 0; u < plan->count; u++)
         add_unit(stage, plan->units[u].operations, plan->units[u].memory_bytes, plan->units[u].thread_bytes);
+    stage->least_operations = plan->least_operations;
 }
 
 /* Every score of the sweep zero. */

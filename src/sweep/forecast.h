@@ -19,6 +19,7 @@ typedef struct cv_forecast_stage {
     uint64_t *costs; /* [count] operations of the units, owned */
     size_t count;
     uint64_t operations;                 /* their sum */
+    uint64_t least_operations;           /* what units as large as memory allows would take */
     uint64_t memory_bytes, thread_bytes; /* of the hungriest units */
 } cv_forecast_stage;
 

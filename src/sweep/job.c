@@ -14,6 +14,7 @@ enum {
     LIST_LIMIT = 10000,             /* entries of any list in a job */
     NAME_LIMIT = 100,               /* bytes of a name, as file systems allow 255 */
     MEMORY_LIMIT_GIB = 1024 * 1024, /* a budget past a petabyte is a typing error */
+    RANKS_LIMIT = 1000000,          /* units are cut for so many */
     MOST_STEPS = 64                 /* of Sahara; the paper takes 5 at most */
 };
 
@@ -155,16 +156,19 @@ static bool check_precision(const char *precision, const char *what, cv_error *e
 
 static bool read_engine(const cv_job_reader *r, const json_t *top)
 {
-    static const char *const keys[] = {"precision", "memory_gib", NULL};
+    static const char *const keys[] = {"precision", "memory_gib", "ranks", NULL};
     json_t *object = NULL;
     if (!cv_json_object(top, cv_job_at(r, ""), "engine", CV_OPTIONAL, &object, r->err)) return false;
     if (!object) return true;
     const char *precision = "f32";
     double gib = 0;
+    int64_t ranks = 0;
     if (!cv_json_only_keys(object, cv_job_at(r, "engine"), keys, r->err) ||
         !cv_json_string(object, cv_job_at(r, "engine"), "precision", CV_OPTIONAL, &precision, r->err) ||
-        !cv_json_real(object, cv_job_at(r, "engine"), "memory_gib", CV_OPTIONAL, 0, MEMORY_LIMIT_GIB, &gib, r->err))
+        !cv_json_real(object, cv_job_at(r, "engine"), "memory_gib", CV_OPTIONAL, 0, MEMORY_LIMIT_GIB, &gib, r->err) ||
+        !cv_json_int(object, cv_job_at(r, "engine"), "ranks", CV_OPTIONAL, 0, RANKS_LIMIT, &ranks, r->err))
         return false;
+    r->job->ranks = (int)ranks;
     if (!check_precision(precision, "engine.precision", r->err)) return cv_error_prefix(r->err, "%s", r->file);
     r->job->memory_bytes = (uint64_t)(gib * 1073741824.0);
     if (gib > 0 && r->job->memory_bytes == 0) r->job->memory_bytes = 1; /* 0 would mean automatic */

@@ -110,6 +110,7 @@ typedef struct cv_job {
     cv_job_evaluate evaluate;
     cv_engine_choice engine;
     uint64_t memory_bytes; /* a rank's budget beside the weights; 0: automatic */
+    int ranks;             /* that units are cut for; 0: automatic */
     char *output;          /* results folder, seen from the working directory */
 } cv_job;
 

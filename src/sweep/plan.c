@@ -2,24 +2,28 @@
  *
  * A unit is a block of prompts times a range of layers and heads. Wide units are cheap: prompts
  * share prefixes, heads share the clean pass. Small units fit the memory and keep many ranks busy.
- * For each (model, ablation, set) all shapes of a unit are priced exactly, by the tries that they
- * would have; of those that cost at most SLACK times the cheapest, the one whose largest unit comes
- * nearest to the size wanted is taken. */
+ * For each (model, ablation, set) the shapes of a unit are priced exactly, by the tries that they
+ * would have, and the one with which a number of ranks would be done first is taken. How many ranks
+ * is the job's to say (engine.ranks); else AUTOMATIC_RANKS, with shapes that cost at most SLACK times
+ * the cheapest. The number of ranks that run it has no say, as bits may not depend on it. */
 #include "sweep/plan.h"
 
 #include "base/memory.h"
 #include "sweep/block.h"
+#include "sweep/simulate.h"
 
 #include <caravan/score.h>
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 
-/* A unit wants at least SMALLEST operations (a tenth of a second and up on a few cores), or, in a
- * large job, the job's SHARE. MINIMUM_MEMORY and WEIGHT_PART are the automatic budget: a rank's
- * states take no more than a part of what the model's weights take, which ranks share. */
-static const double SLACK = 1.05;
-static const uint64_t SMALLEST = 20000000000u, SHARE = 256;
+/* Units are not cut below SMALLEST operations (a tenth of a second and up on a few cores), nor into more than
+ * MOST_UNITS for each rank. MINIMUM_MEMORY and WEIGHT_PART are the automatic budget: a rank's states take
+ * no more than a part of what the model's weights take, which ranks share. */
+enum { AUTOMATIC_RANKS = 64, MOST_UNITS = 64 };
+static const double SLACK = 1.05, SPREAD = 0.1;
+static const uint64_t SMALLEST = 20000000000u;
 static const uint64_t MINIMUM_MEMORY = (uint64_t)64 << 20, WEIGHT_PART = 8;
 
 /* Prompts, layers and heads of a unit; the last of each dimension may have fewer. */
@@ -30,13 +34,16 @@ typedef struct shape {
 typedef struct price {
     uint64_t total, largest; /* operations of all units, of the largest unit */
     uint64_t memory;         /* of the hungriest unit */
+    double time;             /* until the last rank is done, in operations of an average rank */
 } price;
 
 /* One (model, ablation, set) of the grid. */
 typedef struct board {
     const cv_inputs *inputs;
     const cv_sahara *sahara; /* NULL: the sweep */
-    cv_unit whole;           /* all its prompts, layers and heads */
+    cv_unit whole;           /* all its prompts, layers and heads, priced */
+    int ranks;               /* that it is cut for: its share of the job's */
+    double *speeds;          /* [ranks] around 1, owned */
 } board;
 
 cv_head_range cv_unit_range(const cv_unit *unit, const cv_ablation *ablation)
@@ -162,12 +169,32 @@ static void for_each_unit(const board *b, shape cut, unit_visitor visit, void *c
     free(units);
 }
 
+/* The costs of all units of a cut. */
+typedef struct costs {
+    price price;
+    uint64_t *operations; /* [count] */
+    size_t count, capacity;
+} costs;
+
 static void add_price(const cv_unit *unit, void *context)
 {
-    price *sum = context;
-    sum->total += unit->operations;
-    if (unit->operations > sum->largest) sum->largest = unit->operations;
-    if (unit->memory_bytes > sum->memory) sum->memory = unit->memory_bytes;
+    costs *sum = context;
+    cv_reserve(&sum->operations, &sum->capacity, sum->count + 1, sizeof *sum->operations);
+    sum->operations[sum->count++] = unit->operations;
+    sum->price.total += unit->operations;
+    if (unit->operations > sum->price.largest) sum->price.largest = unit->operations;
+    if (unit->memory_bytes > sum->price.memory) sum->price.memory = unit->memory_bytes;
+}
+
+/* *count is how many units the cut has. */
+static price price_cut(const board *b, shape cut, size_t *count)
+{
+    costs sum = {0};
+    for_each_unit(b, cut, add_price, &sum);
+    sum.price.time = cv_simulate(sum.operations, sum.count, b->ranks, b->speeds, 0);
+    *count = sum.count;
+    free(sum.operations);
+    return sum.price;
 }
 
 static int halved(int n)
@@ -192,9 +219,9 @@ typedef struct choice {
     price price;
 } choice;
 
-/* Shapes that fit the budget, priced, into choices (owned by the caller). Heads are not narrowed
- * further once the units are as small as wanted; prompts are not where a subspace needs all of them. */
-static choice *price_shapes(const board *b, uint64_t budget, uint64_t wanted, size_t *count, uint64_t *least_memory)
+/* Shapes that fit the budget, priced, into choices (owned by the caller). Heads are not narrowed further
+ * once the units are small or many enough; prompts are not where a subspace needs all of them. */
+static choice *price_shapes(const board *b, uint64_t budget, size_t *count, uint64_t *least_memory)
 {
     choice *choices = NULL;
     size_t capacity = 0;
@@ -202,34 +229,40 @@ static choice *price_shapes(const board *b, uint64_t budget, uint64_t wanted, si
     *least_memory = UINT64_MAX;
     for (int prompts = b->whole.prompt_end;; prompts = halved(prompts)) {
         shape cut = {prompts, b->whole.layer_end, b->whole.head_end};
+        size_t units;
         do {
-            price sum = {0};
-            for_each_unit(b, cut, add_price, &sum);
-            if (sum.memory < *least_memory) *least_memory = sum.memory;
-            if (sum.memory > budget) continue;
+            price p = price_cut(b, cut, &units);
+            if (p.memory < *least_memory) *least_memory = p.memory;
+            if (p.memory > budget) continue;
             cv_reserve(&choices, &capacity, *count + 1, sizeof *choices);
-            choices[(*count)++] = (choice){cut, sum};
-            if (sum.largest <= wanted) break;
+            choices[(*count)++] = (choice){cut, p};
+            if (p.largest <= SMALLEST || units >= (size_t)MOST_UNITS * (size_t)b->ranks) break;
         } while (narrow(&cut));
         if (prompts == 1 || b->inputs->job.subspace.enabled) return choices;
     }
 }
 
-static uint64_t distance(uint64_t a, uint64_t b)
+/* Of shapes that are done equally soon the cheapest. */
+static bool better(const price *a, const price *b)
 {
-    return a > b ? a - b : b - a;
+    return a->time != b->time ? a->time < b->time : a->total < b->total;
 }
 
-static choice best_choice(const choice *choices, size_t count, uint64_t wanted)
+static uint64_t cheapest_of(const choice *choices, size_t count)
 {
     uint64_t cheapest = UINT64_MAX;
     for (size_t i = 0; i < count; i++)
         if (choices[i].price.total < cheapest) cheapest = choices[i].price.total;
+    return cheapest;
+}
+
+static choice best_choice(const board *b, const choice *choices, size_t count)
+{
+    uint64_t cheapest = cheapest_of(choices, count);
     const choice *best = NULL;
     for (size_t i = 0; i < count; i++) {
-        if ((double)choices[i].price.total > SLACK * (double)cheapest) continue;
-        if (!best || distance(choices[i].price.largest, wanted) < distance(best->price.largest, wanted))
-            best = &choices[i];
+        bool too_dear = b->inputs->job.ranks == 0 && (double)choices[i].price.total > SLACK * (double)cheapest;
+        if (!too_dear && (!best || better(&choices[i].price, &best->price))) best = &choices[i];
     }
     return *best;
 }
@@ -251,18 +284,19 @@ static void append(const cv_unit *unit, void *context)
     if (unit->thread_bytes > plan->thread_bytes) plan->thread_bytes = unit->thread_bytes;
 }
 
-static bool plan_board(const board *b, uint64_t wanted, cv_plan *plan, cv_error *err)
+static bool plan_board(const board *b, cv_plan *plan, cv_error *err)
 {
     const cv_model *model = b->inputs->models[b->whole.model];
     uint64_t budget = budget_of(b->inputs, model), least;
     size_t count;
-    choice *choices = price_shapes(b, budget, wanted, &count, &least);
-    if (count == 0 && b->inputs->job.memory_bytes == 0) choices = price_shapes(b, least, wanted, &count, &least);
+    choice *choices = price_shapes(b, budget, &count, &least);
+    if (count == 0 && b->inputs->job.memory_bytes == 0) choices = price_shapes(b, least, &count, &least);
     if (count == 0)
         return cv_bad_input(err, "%s: engine.memory_gib is %.3g, but the smallest unit of model %s needs %.3g",
                             b->inputs->job.file, (double)budget / (1 << 30), b->inputs->job.models[b->whole.model].name,
                             (double)least / (1 << 30));
-    for_each_unit(b, best_choice(choices, count, wanted).cut, append, plan);
+    for_each_unit(b, best_choice(b, choices, count).cut, append, plan);
+    plan->least_operations += cheapest_of(choices, count);
     free(choices);
     plan->plain_operations += plain_operations(b->inputs, &b->whole);
     return true;
@@ -287,9 +321,28 @@ static board *list_boards(const cv_inputs *inputs, const cv_sahara *sahara, size
                                               .prompt_end = (int)inputs->num_prompts[set],
                                               .layer_end = config->num_hidden_layers,
                                               .head_end = cv_ablation_heads(&inputs->job.ablations[a], config),
-                                              .step = sahara ? cv_sahara_steps_done(sahara) : 0}};
+                                              .step = sahara ? cv_sahara_steps_done(sahara) : 0},
+                                             0,
+                                             NULL};
             }
     return boards;
+}
+
+/* Boards are done side by side, so each is cut for its share of the ranks. Their speeds differ, or a cut into
+ * one equal unit for each would seem best. */
+static void share_ranks(board *boards, size_t count)
+{
+    double whole = 0;
+    for (size_t i = 0; i < count; i++) {
+        price_units(&boards[i], &boards[i].whole, 1);
+        whole += (double)boards[i].whole.operations;
+    }
+    for (size_t i = 0; i < count; i++) {
+        int ranks = boards[i].inputs->job.ranks ? boards[i].inputs->job.ranks : AUTOMATIC_RANKS;
+        boards[i].ranks = (int)ceil(ranks * (double)boards[i].whole.operations / whole);
+        boards[i].speeds = cv_alloc((size_t)boards[i].ranks, sizeof *boards[i].speeds);
+        cv_simulate_speeds(boards[i].speeds, boards[i].ranks, 1, SPREAD, 0);
+    }
 }
 
 static bool make_plan(const cv_inputs *inputs, const cv_sahara *sahara, cv_plan *plan, cv_error *err)
@@ -297,15 +350,10 @@ static bool make_plan(const cv_inputs *inputs, const cv_sahara *sahara, cv_plan 
     *plan = (cv_plan){0};
     size_t count;
     board *boards = list_boards(inputs, sahara, &count);
-    uint64_t whole = 0;
-    for (size_t i = 0; i < count; i++) {
-        cv_unit unit = boards[i].whole;
-        price_units(&boards[i], &unit, 1);
-        whole += unit.operations;
-    }
-    uint64_t wanted = whole / SHARE > SMALLEST ? whole / SHARE : SMALLEST;
+    share_ranks(boards, count);
     bool ok = true;
-    for (size_t i = 0; ok && i < count; i++) ok = plan_board(&boards[i], wanted, plan, err);
+    for (size_t i = 0; ok && i < count; i++) ok = plan_board(&boards[i], plan, err);
+    for (size_t i = 0; i < count; i++) free(boards[i].speeds);
     free(boards);
     if (!ok) cv_plan_free(plan);
     return ok;

@@ -40,6 +40,7 @@ typedef struct cv_plan {
     size_t count;
     uint64_t operations;       /* of all units */
     uint64_t plain_operations; /* what one pass per (head, prompt) would take */
+    uint64_t least_operations; /* what the cheapest cut would take that fits the memory */
     uint64_t memory_bytes;     /* of the largest unit */
     uint64_t thread_bytes;     /* likewise; outside the budget, as units may not depend on threads */
 } cv_plan;

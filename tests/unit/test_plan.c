@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "suite.h"
+#include "sweep/simulate.h"
 #include "tiny_model.h"
 
 #include <stdio.h>
@@ -177,6 +178,33 @@ START_TEST(a_large_model_is_planned_at_once)
 }
 END_TEST
 
+/* AdvBench's size on Llama-2-7B: the units are cut for the ranks that the job names, and then keep them busy
+ * though their speeds vary. */
+START_TEST(a_thousand_ranks_are_kept_busy)
+{
+    static setting s;
+    make(&s, llama_2_7b(), MOST_PROMPTS, 0, 30, 6);
+    s.inputs.job.memory_bytes = (uint64_t)2 << 30;
+    s.inputs.job.ranks = 256; /* for a quarter of the prompts */
+    cv_plan plan, automatic;
+    plan_or_fail(&s, &plan);
+    s.inputs.job.ranks = 0;
+    plan_or_fail(&s, &automatic);
+    ck_assert_uint_ge(plan.count, 2 * automatic.count);
+    ck_assert_uint_le(automatic.operations, automatic.least_operations + automatic.least_operations / 20);
+    ck_assert_uint_ge(plan.operations, plan.least_operations);
+    uint64_t *costs = cv_alloc(plan.count, sizeof *costs);
+    double speeds[256];
+    cv_simulate_speeds(speeds, 256, 1e12, 0.1, 0);
+    for (size_t u = 0; u < plan.count; u++) costs[u] = plan.units[u].operations;
+    double ideal = (double)plan.operations / (1e12 * 256), seconds = cv_simulate(costs, plan.count, 256, speeds, 0.001);
+    ck_assert_double_ge(ideal / seconds, 0.95);
+    free(costs);
+    cv_plan_free(&plan);
+    cv_plan_free(&automatic);
+}
+END_TEST
+
 START_TEST(the_plain_engine_is_planned_too)
 {
     static setting s;
@@ -198,6 +226,7 @@ int main(void)
     tcase_add_test(tests, a_budget_is_kept);
     tcase_add_test(tests, a_budget_too_small_is_bad_input);
     tcase_add_test(tests, a_large_model_is_planned_at_once);
+    tcase_add_test(tests, a_thousand_ranks_are_kept_busy);
     tcase_add_test(tests, the_plain_engine_is_planned_too);
     return run_suite(tests);
 }
