@@ -65,8 +65,12 @@ static void begin(cv_session *s, const cv_stage *stage, const cv_phase *phase, u
     if (!cv_session_is_first(s)) return;
     s->progress = (cv_progress){.units_total = stage->count,
                                 .operations_total = total,
+                                .units_done = phase->items_before,
+                                .operations_done = phase->cost_before,
                                 .operations_before = phase->cost_before,
                                 .phase = stage->name};
+    s->status_pace.next = s->stage_start + STATUS_SECONDS;
+    cv_session_status(s, CV_RUN_RUNNING, NULL); /* a short stage would else be over before it was seen */
     if (phase->items_before == stage->count && stage->count > 0)
         cv_info("%s: has all %zu units of %s already", cv_journal_path(s->journal), stage->count, stage->name);
     else if (phase->items_before > 0)
