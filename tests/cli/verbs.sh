@@ -8,7 +8,7 @@
 
 run "$CARAVAN" --help
 equal 'help: exit code' 0 "$code"
-for verb in run plan inspect tokens logits; do
+for verb in run plan inspect tokens logits generate utility bench; do
     holds "help names $verb" out "  $verb "
     run "$CARAVAN" "$verb" --help
     equal "$verb --help: exit code" 0 "$code"
@@ -24,7 +24,7 @@ for text in 'caravan 0.1.0' OpenBLAS MPI HDF5; do holds 'version' out "$text"; d
 
 refused 'no verb' 'a verb is missing; see caravan --help' "$CARAVAN"
 refused 'unknown verb' 'unknown verb walk' "$CARAVAN" walk
-for verb in overlap report verify bench; do
+for verb in overlap report verify; do
     refused "$verb" "$verb is not implemented yet in caravan 0.1" "$CARAVAN" "$verb" x
 done
 refused 'no job' 'JOB.json is missing; see caravan run --help' "$CARAVAN" run
@@ -47,7 +47,14 @@ equal 'plan: exit code' 0 "$code"
 expect 'plan: a line for the model' grep -q '^m  *uniform_attention  *1  ' out
 expect 'plan: leaves no results' [ ! -e results ]
 run "$CARAVAN" plan job.json --ranks 4 --threads 2
-holds 'plan: ranks' out '4 ranks of 2 threads (8 cores): 0.2 units a rank'
+holds 'plan: ranks' out '4 ranks of 2 threads (8 cores), '
+run "$CARAVAN" plan job.json --ranks 4 --threads 2 --gflops 10 --spread 0
+equal 'plan: exit code with a speed' 0 "$code"
+holds 'plan: the speed' out '10 GFLOP/s a rank (--gflops): 0.2 units a rank'
+for line in 'wall time: ' 'efficiency: ' 'memory if all are on one node: '; do holds 'plan: forecast' out "$line"; done
+refused 'a speed of nothing' '--gflops is 0; it must be above 0' "$CARAVAN" plan job.json --ranks 2 --gflops 0
+refused 'too much spread' '--spread is 60; it must lie between 0 and 50 percent' \
+    "$CARAVAN" plan job.json --ranks 2 --gflops 1 --spread 60
 
 # ---- inspect ----
 
