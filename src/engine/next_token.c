@@ -101,8 +101,10 @@ bool cv_next_tokens(cv_engine *engine, size_t count, float *x, const cv_wish *wi
     cv_engine_count(engine, count, s->V, s->d);
     engine->work.weight_bytes += s->V * s->d * cv_dtype_size(engine->model->lm_head.dtype);
     bool ok = bad == SIZE_MAX || complain(engine, bad, s->V - bad < slice ? s->V - bad : slice, err);
-    for (size_t i = 0; ok && i < count; i++) {
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < (ok ? count : 0); i++) {
         for (size_t t = 1; t < threads; t++) merge(&shelves[0].best[i], &shelves[t].best[i]);
+        cv_best_sort(&shelves[0].best[i]);
         tokens[i] = cv_sample_at(wishes[i].sequence, &shelves[0].best[i], wishes[i].position);
     }
     for (size_t t = 0; t < threads; t++) shelf_free(&shelves[t]);

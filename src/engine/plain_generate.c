@@ -19,6 +19,7 @@ static bool next_token(cv_engine *engine, const cv_sequence *sequence, const int
     bool ok = cv_plain_logits(engine, ids, count, &sequence->group, logits, err);
     if (ok) {
         cv_best_add_slice(&best, logits, V, 0);
+        cv_best_sort(&best);
         *token = cv_sample_at(sequence, &best, count);
     }
     free(logits);

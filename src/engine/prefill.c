@@ -20,16 +20,30 @@ static bool same_group(const cv_head_group *a, const cv_head_group *b)
     return true;
 }
 
-/* The prefix of a group, made if there is none. */
-static cv_prefix *prefix_for(cv_prefill *prefill, const cv_head_group *group, size_t sequences)
+/* The number of a group's prefix, made if there is none. */
+static size_t prefix_for(cv_prefill *prefill, const cv_head_group *group)
 {
-    for (size_t i = 0; i < prefill->num_prefixes; i++)
-        if (same_group(prefill->prefixes[i].group, group)) return &prefill->prefixes[i];
-    cv_prefix *prefix = &prefill->prefixes[prefill->num_prefixes++];
-    *prefix = (cv_prefix){.group = group,
-                          .ids = cv_alloc(sequences, sizeof *prefix->ids),
-                          .count = cv_alloc(sequences, sizeof *prefix->count)};
-    return prefix;
+    size_t p = 0;
+    while (p < prefill->num_prefixes && !same_group(prefill->prefixes[p].group, group)) p++;
+    if (p == prefill->num_prefixes) prefill->prefixes[prefill->num_prefixes++] = (cv_prefix){.group = group};
+    return p;
+}
+
+/* The prefix's prompts, number i of them being that of the sequence whose end_of is i, become a trie. */
+static void make_trie(cv_prefill *prefill, size_t p, const cv_sequence *sequences, size_t count)
+{
+    cv_prefix *prefix = &prefill->prefixes[p];
+    prefix->ids = cv_alloc(prefix->num_prompts, sizeof *prefix->ids);
+    prefix->count = cv_alloc(prefix->num_prompts, sizeof *prefix->count);
+    for (size_t i = 0; i < count; i++) {
+        if (prefill->prefix_of[i] != p) continue;
+        prefix->ids[prefill->end_of[i]] = sequences[i].ids;
+        prefix->count[prefill->end_of[i]] = sequences[i].count;
+    }
+    cv_prompt_block block = {prefix->num_prompts, prefix->ids, prefix->count};
+    prefix->trie = cv_trie_make(&block);
+    prefix->all = cv_queries_all(&prefix->trie);
+    prefix->ends = cv_queries_ends(&prefix->trie);
 }
 
 cv_prefill cv_prefill_make(const cv_sequence *sequences, size_t count)
@@ -38,19 +52,10 @@ cv_prefill cv_prefill_make(const cv_sequence *sequences, size_t count)
                           .prefix_of = cv_alloc(count, sizeof *prefill.prefix_of),
                           .end_of = cv_alloc(count, sizeof *prefill.end_of)};
     for (size_t i = 0; i < count; i++) {
-        cv_prefix *prefix = prefix_for(&prefill, &sequences[i].group, count - i);
-        prefill.prefix_of[i] = (size_t)(prefix - prefill.prefixes);
-        prefill.end_of[i] = prefix->num_prompts; /* the prompt's number, for now */
-        prefix->ids[prefix->num_prompts] = sequences[i].ids;
-        prefix->count[prefix->num_prompts++] = sequences[i].count;
+        prefill.prefix_of[i] = prefix_for(&prefill, &sequences[i].group);
+        prefill.end_of[i] = prefill.prefixes[prefill.prefix_of[i]].num_prompts++; /* the prompt's number, for now */
     }
-    for (size_t p = 0; p < prefill.num_prefixes; p++) {
-        cv_prefix *prefix = &prefill.prefixes[p];
-        cv_prompt_block block = {prefix->num_prompts, prefix->ids, prefix->count};
-        prefix->trie = cv_trie_make(&block);
-        prefix->all = cv_queries_all(&prefix->trie);
-        prefix->ends = cv_queries_ends(&prefix->trie);
-    }
+    for (size_t p = 0; p < prefill.num_prefixes; p++) make_trie(&prefill, p, sequences, count);
     for (size_t i = 0; i < count; i++)
         prefill.end_of[i] = prefill.prefixes[prefill.prefix_of[i]].trie.end_of[prefill.end_of[i]];
     return prefill;

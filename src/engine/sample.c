@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 
 bool cv_sampling_check(const cv_sampling *sampling, const char *source, cv_error *err)
 {
@@ -26,16 +27,48 @@ static bool comes_before(cv_candidate a, cv_candidate b)
     return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
 }
 
+static void swap(cv_candidate *a, cv_candidate *b)
+{
+    cv_candidate kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static void sift_up(cv_candidate *items, size_t place)
+{
+    for (size_t above; place > 0 && comes_before(items[above = (place - 1) / 2], items[place]); place = above)
+        swap(&items[above], &items[place]);
+}
+
+static void sift_down(cv_candidate *items, size_t count)
+{
+    for (size_t place = 0, below; (below = 2 * place + 1) < count; place = below) {
+        if (below + 1 < count && comes_before(items[below], items[below + 1])) below++;
+        if (!comes_before(items[place], items[below])) return;
+        swap(&items[place], &items[below]);
+    }
+}
+
 void cv_best_add(cv_best *best, cv_candidate candidate)
 {
-    if (best->count < best->k)
-        best->count++;
-    else if (!comes_before(candidate, best->items[best->k - 1]))
-        return;
-    size_t place = best->count - 1;
-    for (; place > 0 && comes_before(candidate, best->items[place - 1]); place--)
-        best->items[place] = best->items[place - 1];
-    best->items[place] = candidate;
+    if (best->count < best->k) {
+        best->items[best->count++] = candidate;
+        sift_up(best->items, best->count - 1);
+    } else if (comes_before(candidate, best->items[0])) {
+        best->items[0] = candidate;
+        sift_down(best->items, best->count);
+    }
+}
+
+static int by_order(const void *left, const void *right)
+{
+    const cv_candidate *a = left, *b = right;
+    return comes_before(*b, *a) - comes_before(*a, *b);
+}
+
+void cv_best_sort(cv_best *best)
+{
+    qsort(best->items, best->count, sizeof *best->items, by_order);
 }
 
 CV_SIMD static float largest_of(const float *logits, size_t count)
@@ -51,7 +84,7 @@ void cv_best_add_slice(cv_best *best, const float *logits, size_t count, size_t 
     enum { STRETCH = 128 }; /* most stretches hold nothing large and are passed over at once */
     for (size_t begin = 0; begin < count; begin += STRETCH) {
         size_t length = count - begin < STRETCH ? count - begin : STRETCH;
-        if (best->count == best->k && largest_of(logits + begin, length) < best->items[best->k - 1].logit) continue;
+        if (best->count == best->k && largest_of(logits + begin, length) < best->items[0].logit) continue;
         for (size_t i = begin; i < begin + length; i++)
             cv_best_add(best, (cv_candidate){logits[i], (int32_t)(first + i)});
     }

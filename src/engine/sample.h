@@ -16,7 +16,7 @@ typedef struct cv_candidate {
     int32_t id;
 } cv_candidate;
 
-/* The k largest logits, largest first. */
+/* The k largest logits so far, as a heap: the first item is the one that would go next. */
 typedef struct cv_best {
     cv_candidate *items; /* [k], the caller's */
     size_t k, count;
@@ -29,7 +29,10 @@ void cv_best_add(cv_best *best, cv_candidate candidate);
 /* logits [count] of tokens first, first + 1, ...; none may be NaN. */
 void cv_best_add_slice(cv_best *best, const float *logits, size_t count, size_t first);
 
-/* The token for one number in [0, 1): softmax over the candidates at the sampling's temperature, in
+/* Largest first, once all are in. */
+void cv_best_sort(cv_best *best);
+
+/* The token for one number in [0, 1): softmax over the sorted candidates at the sampling's temperature, in
  * double precision; the first candidate whose share of probabilities added up exceeds uniform. */
 int32_t cv_sample(const cv_sampling *sampling, const cv_best *best, double uniform);
 

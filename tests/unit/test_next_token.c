@@ -65,6 +65,7 @@ static int32_t expected_token(const states *s, size_t row)
     }
     cv_best best = {items, cv_sampling_candidates(&s->sequences[row].sampling, s->V), 0};
     cv_best_add_slice(&best, logits, s->V, 0);
+    cv_best_sort(&best);
     int32_t token = cv_sample_at(&s->sequences[row], &best, 10 + row);
     free(logits);
     free(items);

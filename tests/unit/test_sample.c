@@ -45,6 +45,7 @@ START_TEST(the_largest_however_the_vocabulary_is_cut)
                     cv_best_add_slice(&best, logits + first, V - first < slices[s] ? V - first : slices[s], first);
                 }
                 ck_assert_uint_eq(best.count, k);
+                cv_best_sort(&best);
                 for (size_t j = 0; j < k; j++) {
                     ck_assert_int_eq(items[j].id, expected[j].id);
                     ck_assert(items[j].logit == expected[j].logit);
@@ -59,6 +60,7 @@ START_TEST(fewer_than_k_are_all)
     cv_candidate items[K];
     cv_best best = {items, K, 0};
     cv_best_add_slice(&best, logits, 3, 40);
+    cv_best_sort(&best);
     ck_assert_uint_eq(best.count, 3);
     ck_assert(items[0].id == 40 && items[1].id == 42 && items[2].id == 41);
     cv_sampling greedy = {.kind = CV_GREEDY, .k = 7}, wide = {.kind = CV_TOP_K, .k = 1000, .temperature = 1};
@@ -75,6 +77,7 @@ START_TEST(a_number_falls_into_a_tokens_share)
     cv_candidate items[4];
     cv_best best = {items, 4, 0};
     cv_best_add_slice(&best, logits, 4, 0);
+    cv_best_sort(&best);
     static const struct {
         double temperature, uniform;
         int32_t id;
@@ -104,6 +107,7 @@ START_TEST(frequencies_are_the_probabilities)
         cv_candidate items[TOKENS];
         cv_best best = {items, TOKENS, 0};
         cv_best_add_slice(&best, logits, TOKENS, 0);
+        cv_best_sort(&best);
         cv_sequence sequence = {.sampling = {CV_TOP_K, TOKENS, temperatures[t], 11}};
         double seen[TOKENS] = {0}, total = 0, chi = 0;
         for (size_t i = 0; i < DRAWS; i++) {
@@ -126,6 +130,7 @@ START_TEST(a_number_hangs_on_seed_stream_and_position)
     cv_candidate items[2];
     cv_best best = {items, 2, 0};
     cv_best_add_slice(&best, logits, 2, 0);
+    cv_best_sort(&best);
     uint64_t bits[4] = {0};
     for (size_t i = 0; i < 64; i++) {
         cv_sequence a = {.sampling = {CV_TOP_K, 2, 1, 5}, .stream = 9}, b = a, c = a, d = a;
