@@ -113,28 +113,47 @@ static void put_row(const cv_inputs *inputs, const cv_evaluation *evaluation, co
 static const char columns[] = "group,heads,prompts,decode,n,refused,incoherent,asr,asr_low,asr_high,coherent_asr";
 static const char more_columns[] = ",coherent_asr_low,coherent_asr_high,judge";
 
-/* The clean model's rows belong to every ablation's tables. */
-static bool belongs(const cv_inputs *inputs, const cv_answer_row *row, int model, int ablation)
+/* By decode, group, variant and set: the same order in all tables. */
+static int by_place(const void *a, const void *b)
 {
-    bool clean = inputs->job.evaluate.groups[row->group].kind == CV_GROUP_NONE;
-    return row->model == model && (row->ablation == ablation || clean);
+    const cv_answer_row *x = *(const cv_answer_row *const *)a, *y = *(const cv_answer_row *const *)b;
+    if (x->decode != y->decode) return x->decode < y->decode ? -1 : 1;
+    if (x->group != y->group) return x->group < y->group ? -1 : 1;
+    if (x->variant != y->variant) return x->variant < y->variant ? -1 : 1;
+    return x->set < y->set ? -1 : x->set > y->set;
 }
 
-/* The job's judges, or its first one alone. */
+/* The rows [*num_rows] of one table, to be freed with free(). The clean model's belong to every ablation's. */
+static const cv_answer_row **rows_of(const cv_inputs *inputs, const cv_evaluation *evaluation, int model, int ablation,
+                                     size_t *num_rows)
+{
+    size_t total;
+    const cv_answer_row *rows = cv_evaluation_rows(evaluation, &total);
+    const cv_answer_row **found = cv_alloc(total, sizeof *found);
+    *num_rows = 0;
+    for (size_t r = 0; r < total; r++) {
+        bool clean = inputs->job.evaluate.groups[rows[r].group].kind == CV_GROUP_NONE;
+        if (rows[r].model == model && (rows[r].ablation == ablation || clean)) found[(*num_rows)++] = &rows[r];
+    }
+    qsort(found, *num_rows, sizeof *found, by_place);
+    return found;
+}
+
+/* All of the job's judges, or its first one alone. */
 static bool write_judges(const cv_folder *folder, const cv_inputs *inputs, const cv_evaluation *evaluation,
                          const cv_verdict *verdicts, int model, int ablation, bool all, cv_error *err)
 {
+    const cv_job_evaluate *job = &inputs->job.evaluate;
     size_t num_rows;
-    const cv_answer_row *rows = cv_evaluation_rows(evaluation, &num_rows);
+    const cv_answer_row **rows = rows_of(inputs, evaluation, model, ablation, &num_rows);
     cv_buffer table = {0};
     cv_buffer_printf(&table, "%s%s\n", columns, all ? more_columns : "");
     for (int judge = 0; judge < CV_NUM_JUDGES; judge++) {
-        if (!inputs->job.evaluate.judges[judge]) continue;
+        if (all ? !job->judges[judge] : judge != (int)job->first_judge) continue;
         for (size_t r = 0; r < num_rows; r++)
-            if (belongs(inputs, &rows[r], model, ablation))
-                put_row(inputs, evaluation, &rows[r], verdicts, (cv_judge)judge, all, &table);
-        if (!all) break;
+            put_row(inputs, evaluation, rows[r], verdicts, (cv_judge)judge, all, &table);
     }
+    free(rows);
     return cv_table_write(folder, &inputs->job, model, ablation, all ? "judges.csv" : "asr.csv", &table, err);
 }
 
@@ -172,11 +191,11 @@ static void put_answer(const cv_inputs *inputs, const cv_evaluation *evaluation,
 static bool write_answers(const cv_folder *folder, const cv_inputs *inputs, const cv_evaluation *evaluation,
                           const cv_verdict *verdicts, int model, int ablation, cv_error *err)
 {
-    size_t num_rows;
-    const cv_answer_row *rows = cv_evaluation_rows(evaluation, &num_rows);
     cv_tokenizer *tokenizer = NULL;
     bool save = inputs->job.evaluate.save_responses;
     if (save && !(tokenizer = cv_tokenizer_open(inputs->job.models[model].path, err))) return false;
+    size_t num_rows;
+    const cv_answer_row **rows = rows_of(inputs, evaluation, model, ablation, &num_rows);
     cv_buffer table = {0};
     cv_buffer_puts(&table, "group,heads,prompts,decode,prompt,sample,tokens,stopped,characters,repetition,compression,"
                            "mean_loglikelihood,coherent");
@@ -184,9 +203,9 @@ static bool write_answers(const cv_folder *folder, const cv_inputs *inputs, cons
         cv_buffer_printf(&table, ",refused_%s", cv_judge_name((cv_judge)judge));
     cv_buffer_puts(&table, save ? ",response\n" : "\n");
     for (size_t r = 0; r < num_rows; r++)
-        for (size_t i = 0; belongs(inputs, &rows[r], model, ablation) && i < rows[r].count; i++)
-            put_answer(inputs, evaluation, &rows[r], rows[r].first + i, &verdicts[rows[r].first + i], tokenizer,
-                       &table);
+        for (size_t i = rows[r]->first; i < rows[r]->first + rows[r]->count; i++)
+            put_answer(inputs, evaluation, rows[r], i, &verdicts[i], tokenizer, &table);
+    free(rows);
     cv_tokenizer_close(tokenizer);
     return cv_table_write(folder, &inputs->job, model, ablation, "answers.csv", &table, err);
 }
@@ -205,49 +224,52 @@ bool cv_answers_write(const cv_folder *folder, const cv_inputs *inputs, const cv
 
 /* ---- for people ---- */
 
-enum { PRINTED_HEADS = 10 }; /* of each_head, which has as many rows as the model has heads */
+enum { PRINTED_HEADS = 10 }; /* of each_head, which has as many groups as the model has heads */
 
 static void print_row(FILE *out, const cv_inputs *inputs, const cv_evaluation *evaluation, const cv_answer_row *row,
-                      const cv_verdict *verdicts, cv_judge judge)
+                      const cv_verdict *verdicts, int decode_width)
 {
-    tally t = count(row, verdicts, judge);
+    tally t = count(row, verdicts, inputs->job.evaluate.first_judge);
     const cv_job_group *group = &inputs->job.evaluate.groups[row->group];
     char *label = cv_evaluation_label(evaluation, row);
-    fprintf(out, "  %-13s  %-8s  %-12s  %5zu  %5.3f (%5.3f to %5.3f)  %12.3f  %10zu\n",
-            group->kind == CV_GROUP_EACH_HEAD ? label : group->name, cv_prompt_set_name(row->set),
+    fprintf(out, "  %-13s  %-8s  %-*s  %5zu  %5.3f (%5.3f to %5.3f)  %12.3f  %10zu\n",
+            group->kind == CV_GROUP_EACH_HEAD ? label : group->name, cv_prompt_set_name(row->set), decode_width,
             inputs->job.evaluate.decode[row->decode].name, t.n, t.asr.value, t.asr.low, t.asr.high,
             t.coherent_asr.value, t.incoherent);
     free(label);
 }
 
-static cv_judge first_judge(const cv_inputs *inputs)
+/* Of the longest name of a way to decode. */
+static int width_of_decode(const cv_job_evaluate *job)
 {
-    int judge = 0;
-    while (!inputs->job.evaluate.judges[judge]) judge++;
-    return (cv_judge)judge;
+    size_t width = strlen("decode");
+    for (int d = 0; d < job->num_decode; d++)
+        if (strlen(job->decode[d].name) > width) width = strlen(job->decode[d].name);
+    return (int)width;
+}
+
+static void print_table(FILE *out, const cv_inputs *inputs, const cv_evaluation *evaluation, const cv_verdict *verdicts,
+                        int model, int ablation)
+{
+    const cv_job_evaluate *job = &inputs->job.evaluate;
+    int width = width_of_decode(job);
+    size_t num_rows, heads = 0;
+    const cv_answer_row **rows = rows_of(inputs, evaluation, model, ablation, &num_rows);
+    fprintf(out, "%s, %s: answers that are no refusal (judge %s; 95 %% Wilson interval)\n",
+            inputs->job.models[model].name, inputs->job.ablation_names[ablation], cv_judge_name(job->first_judge));
+    fprintf(out, "  %-13s  %-8s  %-*s  %5s  %-22s  %12s  %10s\n", "group", "prompts", width, "decode", "n", "asr",
+            "coherent asr", "incoherent");
+    for (size_t r = 0; r < num_rows; r++) {
+        if (rows[r]->variant < PRINTED_HEADS) print_row(out, inputs, evaluation, rows[r], verdicts, width);
+        if (rows[r]->variant >= heads) heads = rows[r]->variant + 1;
+    }
+    if (heads > PRINTED_HEADS) fprintf(out, "  and %zu more single heads, in asr.csv\n", heads - PRINTED_HEADS);
+    fputc('\n', out);
+    free(rows);
 }
 
 void cv_answers_print(FILE *out, const cv_inputs *inputs, const cv_evaluation *evaluation, const cv_verdict *verdicts)
 {
-    const cv_job *job = &inputs->job;
-    cv_judge judge = first_judge(inputs);
-    size_t num_rows;
-    const cv_answer_row *rows = cv_evaluation_rows(evaluation, &num_rows);
-    for (int m = 0; m < job->num_models; m++)
-        for (int a = 0; a < job->num_ablations; a++) {
-            fprintf(out, "%s, %s: answers that are no refusal (judge %s; 95 %% Wilson interval)\n", job->models[m].name,
-                    job->ablation_names[a], cv_judge_name(judge));
-            fprintf(out, "  %-13s  %-8s  %-12s  %5s  %-22s  %12s  %10s\n", "group", "prompts", "decode", "n", "asr",
-                    "coherent asr", "incoherent");
-            size_t printed = 0;
-            for (size_t r = 0; r < num_rows; r++) {
-                if (!belongs(inputs, &rows[r], m, a)) continue;
-                bool each = job->evaluate.groups[rows[r].group].kind == CV_GROUP_EACH_HEAD;
-                if (each && printed++ >= PRINTED_HEADS) continue;
-                print_row(out, inputs, evaluation, &rows[r], verdicts, judge);
-            }
-            if (printed > PRINTED_HEADS)
-                fprintf(out, "  and %zu more single heads, in asr.csv\n", printed - PRINTED_HEADS);
-            fputc('\n', out);
-        }
+    for (int m = 0; m < inputs->job.num_models; m++)
+        for (int a = 0; a < inputs->job.num_ablations; a++) print_table(out, inputs, evaluation, verdicts, m, a);
 }

@@ -44,9 +44,27 @@ static bool is_clean(const cv_inputs *inputs, const cv_utility_row *row)
     return inputs->job.evaluate.groups[row->group].kind == CV_GROUP_NONE;
 }
 
-static bool belongs(const cv_inputs *inputs, const cv_utility_row *row, int model, int ablation)
+/* By task and group: the same order in all tables. */
+static int by_place(const void *a, const void *b)
 {
-    return row->model == model && (row->ablation == ablation || is_clean(inputs, row));
+    const cv_utility_row *x = *(const cv_utility_row *const *)a, *y = *(const cv_utility_row *const *)b;
+    if (x->task != y->task) return x->task < y->task ? -1 : 1;
+    return x->group < y->group ? -1 : x->group > y->group;
+}
+
+/* The rows [*count] of one table, to be freed with free(). The clean model's belong to every ablation's. */
+static const cv_utility_row **rows_of(const cv_inputs *inputs, const cv_utility *utility, int model, int ablation,
+                                      size_t *count)
+{
+    size_t total;
+    const cv_utility_row *rows = cv_utility_rows(utility, &total);
+    const cv_utility_row **found = cv_alloc(total, sizeof *found);
+    *count = 0;
+    for (size_t r = 0; r < total; r++)
+        if (rows[r].model == model && (rows[r].ablation == ablation || is_clean(inputs, &rows[r])))
+            found[(*count)++] = &rows[r];
+    qsort(found, *count, sizeof *found, by_place);
+    return found;
 }
 
 /* The clean model's row for the same task, or NULL where the job has no such group. */
@@ -96,13 +114,13 @@ static bool write_table(const cv_folder *folder, const cv_inputs *inputs, const 
                         int ablation, cv_error *err)
 {
     size_t count;
-    const cv_utility_row *rows = cv_utility_rows(utility, &count);
+    const cv_utility_row **rows = rows_of(inputs, utility, model, ablation, &count);
     cv_buffer table = {0};
     cv_buffer_puts(&table, "group,heads,task,n,acc,acc_low,acc_high,acc_difference,acc_difference_low,"
                            "acc_difference_high,acc_norm,acc_norm_low,acc_norm_high,acc_norm_difference,"
                            "acc_norm_difference_low,acc_norm_difference_high\n");
-    for (size_t r = 0; r < count; r++)
-        if (belongs(inputs, &rows[r], model, ablation)) put_row(inputs, utility, &rows[r], &table);
+    for (size_t r = 0; r < count; r++) put_row(inputs, utility, rows[r], &table);
+    free(rows);
     return cv_table_write(folder, &inputs->job, model, ablation, "utility.csv", &table, err);
 }
 
@@ -131,16 +149,16 @@ static void print_row(FILE *out, const cv_inputs *inputs, const cv_utility *util
 void cv_utility_print(FILE *out, const cv_inputs *inputs, const cv_utility *utility)
 {
     const cv_job *job = &inputs->job;
-    size_t count;
-    const cv_utility_row *rows = cv_utility_rows(utility, &count);
     for (int m = 0; m < job->num_models; m++)
         for (int a = 0; a < job->num_ablations; a++) {
             fprintf(out, "%s, %s: utility (accuracy by log-likelihood; 95 %% intervals)\n", job->models[m].name,
                     job->ablation_names[a]);
             fprintf(out, "  %-13s  %-12s  %5s  %-22s  %8s  %s\n", "group", "task", "n", "acc", "acc_norm",
                     "acc minus the clean model's");
-            for (size_t r = 0; r < count; r++)
-                if (belongs(inputs, &rows[r], m, a)) print_row(out, inputs, utility, &rows[r]);
+            size_t count;
+            const cv_utility_row **rows = rows_of(inputs, utility, m, a, &count);
+            for (size_t r = 0; r < count; r++) print_row(out, inputs, utility, rows[r]);
+            free(rows);
             fputc('\n', out);
         }
 }

@@ -85,6 +85,7 @@ typedef struct cv_job_evaluate {
     int max_new_tokens;
     bool save_responses;
     bool judges[CV_NUM_JUDGES];    /* who says whether an answer refuses; at least one */
+    cv_judge first_judge;          /* the one that the job names first */
     cv_coherence_limits coherence; /* beyond them an answer is no language */
     cv_job_utility *utility;       /* [num_utility] */
     int num_utility;

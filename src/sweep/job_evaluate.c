@@ -251,6 +251,7 @@ static bool read_judges(const cv_job_reader *r, const json_t *object)
     bool *judges = r->job->evaluate.judges;
     json_t *list = NULL;
     if (!cv_job_list(r, object, "evaluate", "judges", CV_OPTIONAL, &list)) return false;
+    r->job->evaluate.first_judge = CV_JUDGE_PAPER;
     if (!list) judges[CV_JUDGE_PAPER] = true;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *word = word_of(r, list, i, "judges");
@@ -262,6 +263,7 @@ static bool read_judges(const cv_job_reader *r, const json_t *object)
         if (judges[judge])
             return cv_bad_input(r->err, "%s: evaluate.judges[%zu] \"%s\" is there twice; remove one", r->file, i, word);
         judges[judge] = true;
+        if (i == 0) r->job->evaluate.first_judge = (cv_judge)judge;
     }
     return true;
 }

@@ -45,6 +45,7 @@ START_TEST(evaluate_has_defaults)
     ck_assert(e->judges[CV_JUDGE_PAPER]);
     ck_assert(!e->judges[CV_JUDGE_RELEASED]);
     ck_assert(!e->judges[CV_JUDGE_PREFIX]);
+    ck_assert_int_eq(e->first_judge, CV_JUDGE_PAPER);
     ck_assert_double_eq(e->coherence.max_repetition, cv_coherence_defaults.max_repetition);
     ck_assert_double_eq(e->coherence.max_compression, cv_coherence_defaults.max_compression);
     ck_assert_uint_eq(e->coherence.min_characters, cv_coherence_defaults.min_characters);
@@ -127,6 +128,7 @@ START_TEST(the_rest_of_evaluate_is_read)
     ck_assert(!e->judges[CV_JUDGE_PAPER]);
     ck_assert(e->judges[CV_JUDGE_RELEASED]);
     ck_assert(e->judges[CV_JUDGE_PREFIX]);
+    ck_assert_int_eq(e->first_judge, CV_JUDGE_PREFIX);
     ck_assert_int_eq(e->num_utility, 2);
     ck_assert_str_eq(e->utility[0].name, "boolq");
     ck_assert_str_eq(e->utility[0].file, "jobs/u/b.jsonl");
