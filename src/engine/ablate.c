@@ -4,6 +4,7 @@
 #include "engine/attention.h"
 #include "engine/vector.h"
 
+#include <assert.h>
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -262,6 +263,19 @@ bool cv_ablate_group(const cv_layer_context *c, cv_bundle *bundle, const cv_head
     free(victims);
     free(changed);
     return ok;
+}
+
+size_t cv_ablate_group_row_floats(const cv_head_group *group, const cv_config *config)
+{
+    size_t most = 0, *off = cv_calloc((size_t)config->num_hidden_layers, sizeof *off);
+    for (size_t i = 0; group && i < group->count; i++) {
+        assert(group->heads[i].layer >= 0 && group->heads[i].layer < config->num_hidden_layers);
+        size_t *here = &off[group->heads[i].layer];
+        *here += (size_t)cv_ablation_span(&group->heads[i].ablation, config);
+        if (*here > most) most = *here;
+    }
+    free(off);
+    return most * (size_t)config->head_dim;
 }
 
 uint64_t cv_ablate_operations(const cv_ablation *ablation, const cv_config *config, const cv_queries *asked,

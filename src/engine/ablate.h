@@ -27,6 +27,8 @@ bool cv_ablate_group(const cv_layer_context *c, cv_bundle *bundle, const cv_head
                      cv_error *err);
 /* Sees whether that does anything in a layer. */
 bool cv_ablate_group_acts(const cv_head_group *group, size_t layer);
+/* The most floats of z' that it holds meanwhile, for each row of the bundle. */
+size_t cv_ablate_group_row_floats(const cv_head_group *group, const cv_config *config);
 
 /* Operations for a state: of one ablation of span query heads, and of a group in a layer. Rows below
  * first are not the state's. */

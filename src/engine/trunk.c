@@ -86,6 +86,7 @@ uint64_t cv_trunk_operations(const cv_model *model, const cv_trie *trie, const c
 uint64_t cv_trunk_bytes(const cv_model *model, const cv_trie *trie, const cv_head_group *group)
 {
     cv_shape s = cv_shape_of(&model->config);
-    uint64_t row = s.d + 2 * s.K * s.D + (group && group->count > 0 ? 3 : 2) * s.H * s.D;
+    uint64_t row = s.d + 2 * s.K * s.D + (group && group->count > 0 ? 3 : 2) * s.H * s.D +
+                   cv_ablate_group_row_floats(group, &model->config);
     return (trie->num_rows * row + trie->num_ends * s.d) * sizeof(float);
 }

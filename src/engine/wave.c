@@ -93,11 +93,16 @@ static uint64_t operations_of(const cv_shape *s, const block_costs *costs, const
     return operations;
 }
 
+/* kv, q, z and the group's z' of a row in a bundle. */
+static uint64_t row_floats(const cv_model *model, const cv_shape *s, const cv_head_group *group)
+{
+    return 2 * s->K * s->D + 2 * s->H * s->D + cv_ablate_group_row_floats(group, &model->config);
+}
+
 static uint64_t memory_of(const cv_model *model, const cv_shape *s, const cv_trie *trie, const cv_head_group *group,
                           const cv_wave_sizes *size, size_t prompts)
 {
-    uint64_t asked = 2 * s->K * s->D + 2 * s->H * s->D; /* kv, q, z of a row */
-    uint64_t bundle = size->rows * asked + size->at_once * size->ends * s->d;
+    uint64_t bundle = size->rows * row_floats(model, s, group) + size->at_once * size->ends * s->d;
     uint64_t states = size->stored * size->rows * s->d + (size->states + 1) * prompts * s->d;
     return (bundle + states) * sizeof(float) + cv_trunk_bytes(model, trie, group) + cv_layer_weights_bytes(model);
 }
@@ -121,7 +126,7 @@ void cv_wavefront_estimate(const cv_model *model, const cv_prompt_block *prompts
         costs[i].work = (cv_work){operations_of(&s, &block, &off, &size, &ranges[i]), weight_bytes};
         costs[i].memory_bytes = memory_of(model, &s, &trie, group, &size, prompts->num_prompts);
         costs[i].thread_bytes = sizeof(float) * (cv_scratch_floats(&s, &trie) + size.rows * size.span * s.D +
-                                                 bundle_rows * (2 * (s.K + s.H) * s.D + s.d));
+                                                 bundle_rows * (row_floats(model, &s, group) + s.d));
     }
     free(off.layer);
     cv_queries_free(&all);
