@@ -210,7 +210,7 @@ START_TEST(answers_end_where_the_model_ends_them)
             while (length < 16 && !cv_is_eos(model, whole.tokens[j].ids[length])) length++;
             ck_assert_uint_eq(cut.tokens[j].count, length);
             ck_assert(cut.stopped[j] == (length < 16));
-            ck_assert_mem_eq(cut.tokens[j].ids, whole.tokens[j].ids, length * sizeof(int32_t));
+            if (length) ck_assert_mem_eq(cut.tokens[j].ids, whole.tokens[j].ids, length * sizeof(int32_t));
             ended += length < 16;
             at_once += length == 0;
             went_on += length == 16;
