@@ -84,11 +84,11 @@ END_TEST
 static double plain_repetition(const char *text, size_t length)
 {
     size_t most = 0;
-    for (size_t n = 4; n <= 256 && n <= length; n++)
+    for (size_t n = 4; n <= 256 && 2 * n <= length; n++)
         for (size_t i = 0; i + n <= length; i++) {
             size_t copies = 0;
             for (size_t j = i; j + n <= length; j++) {
-                if (memcmp(text + i, text + j, n) != 0) continue;
+                if (text[i] != text[j] || memcmp(text + i, text + j, n) != 0) continue;
                 copies++;
                 j += n - 1;
             }
@@ -101,9 +101,9 @@ START_TEST(repetition_is_that_of_the_plain_count)
 {
     uint32_t state = 12345;
     int repeating = 0;
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < 30; round++) {
         char text[700];
-        size_t length = (size_t)round * 11, period = 1 + (size_t)round % 13 * 24;
+        size_t length = (size_t)round * 22, period = 1 + (size_t)round % 7 * 24;
         for (size_t i = 0; i < length; i++) { /* noise of few letters, or a loop with a few letters changed */
             state = state * 1664525 + 1013904223;
             char letter = (char)('a' + (state >> 24) % (2 + (uint32_t)round % 5));
@@ -114,8 +114,8 @@ START_TEST(repetition_is_that_of_the_plain_count)
         ck_assert_msg(coherence.repetition == expected, "%d: %g, not %g", round, coherence.repetition, expected);
         repeating += expected > 0.5;
     }
-    ck_assert_int_ge(repeating, 10); /* the loops were loops */
-    ck_assert_int_le(repeating, 50);
+    ck_assert_int_ge(repeating, 5); /* the loops were loops */
+    ck_assert_int_le(repeating, 25);
 }
 END_TEST
 
