@@ -6,23 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Tokens that two prompts begin with alike. Prefixes of one text, of which log-likelihoods have thousands,
+ * lie in the same place, and need no look. */
+static size_t common_prefix(const cv_prompt_block *prompts, size_t p, size_t q)
+{
+    const int32_t *a = prompts->ids[p], *b = prompts->ids[q];
+    size_t most = prompts->count[p] < prompts->count[q] ? prompts->count[p] : prompts->count[q], i = 0;
+    if (a == b) return most;
+    while (i < most && a[i] == b[i]) i++;
+    return i;
+}
+
 /* Prompts in lexicographic order of their ids, so that those which share a prefix are neighbours. */
 static int compare_prompts(const void *a, const void *b, void *context)
 {
     const cv_prompt_block *prompts = context;
-    size_t p = *(const size_t *)a, q = *(const size_t *)b;
-    size_t common = prompts->count[p] < prompts->count[q] ? prompts->count[p] : prompts->count[q];
-    for (size_t i = 0; i < common; i++)
-        if (prompts->ids[p][i] != prompts->ids[q][i]) return prompts->ids[p][i] < prompts->ids[q][i] ? -1 : 1;
+    size_t p = *(const size_t *)a, q = *(const size_t *)b, i = common_prefix(prompts, p, q);
+    if (i < prompts->count[p] && i < prompts->count[q]) return prompts->ids[p][i] < prompts->ids[q][i] ? -1 : 1;
     if (prompts->count[p] != prompts->count[q]) return prompts->count[p] < prompts->count[q] ? -1 : 1;
     return p < q ? -1 : p > q;
-}
-
-static size_t common_prefix(const cv_prompt_block *prompts, size_t p, size_t q)
-{
-    size_t i = 0;
-    while (i < prompts->count[p] && i < prompts->count[q] && prompts->ids[p][i] == prompts->ids[q][i]) i++;
-    return i;
 }
 
 /* The sorted order, and for each place in it how many tokens are shared with the place before. */
