@@ -9,8 +9,8 @@
 #include "cluster/launch.h"
 #include "engine/blas.h"
 #include "report/heads.h"
-#include "report/sahara.h"
-#include "report/utility.h"
+#include "report/sahara_table.h"
+#include "report/utility_table.h"
 #include "store/identity.h"
 #include "sweep/bytes.h"
 

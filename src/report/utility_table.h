@@ -1,6 +1,6 @@
 /* What the models can still do: utility.csv, and a table for people. */
-#ifndef CV_REPORT_UTILITY_H
-#define CV_REPORT_UTILITY_H
+#ifndef CV_UTILITY_TABLE_H
+#define CV_UTILITY_TABLE_H
 
 #include "store/folder.h"
 #include "sweep/inputs.h"

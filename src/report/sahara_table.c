@@ -1,4 +1,4 @@
-#include "report/sahara.h"
+#include "report/sahara_table.h"
 
 #include "report/heads.h"
 #include "report/table.h"

@@ -1,4 +1,4 @@
-#include "report/utility.h"
+#include "report/utility_table.h"
 
 #include "base/memory.h"
 #include "report/table.h"

@@ -1,6 +1,6 @@
 /* Sahara's steps: sahara.csv, and a table for people. */
-#ifndef CV_REPORT_SAHARA_H
-#define CV_REPORT_SAHARA_H
+#ifndef CV_SAHARA_TABLE_H
+#define CV_SAHARA_TABLE_H
 
 #include "store/folder.h"
 #include "sweep/inputs.h"
