@@ -261,8 +261,7 @@ static void close_session(cv_session *s)
     cv_evaluation_free(s->evaluation);
     cv_utility_free(s->utility);
     cv_chosen_free(s->chosen);
-    free(s->answer_units);
-    free(s->utility_units);
+    free(s->batches);
     free(s->verdicts);
     cv_journal_close(s->journal);
     cv_folder_close(s->folder);

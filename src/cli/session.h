@@ -30,11 +30,9 @@ typedef struct cv_session {
     cv_sahara *sahara;
     cv_chosen *chosen;
     cv_evaluation *evaluation;
-    cv_answer_unit *answer_units; /* [num_answer_units] */
-    size_t num_answer_units;
     cv_utility *utility;
-    cv_utility_unit *utility_units; /* [num_utility_units] */
-    size_t num_utility_units;
+    cv_batch *batches; /* [num_batches] of answers, or of utility's questions */
+    size_t num_batches;
     cv_share share; /* what this rank did in all stages */
 
     /* rank 0 alone */

@@ -51,10 +51,7 @@ static void describe_unit(const cv_session *s, size_t item, cv_buffer *out)
                              u->layer_begin, u->layer_end, u->head_begin, u->head_end,     u->step};
     cv_put_array(out, parts, sizeof parts / sizeof parts[0], sizeof parts[0]);
     cv_head_group group = group_of(s, u);
-    for (size_t i = 0; i < group.count; i++) {
-        cv_put_i64(out, group.heads[i].layer);
-        cv_put_i64(out, group.heads[i].head);
-    }
+    cv_put_heads(out, group.heads, group.count);
 }
 
 /* What a unit yields: its values as doubles. */
@@ -99,27 +96,10 @@ static bool sweep(cv_session *s, cv_error *err)
 
 static bool take_angles(cv_session *s, size_t item, const char *bytes, size_t length, cv_error *err)
 {
-    const cv_unit *u = &s->plan.units[item];
-    double *values = values_of(s, item, bytes, length, err), *next = values;
-    if (!values) return false;
-    for (int l = u->layer_begin; l < u->layer_end; l++)
-        for (int h = u->head_begin; h < u->head_end; h++, next += CV_SUBSPACE_RANKS)
-            cv_sahara_put(s->sahara, u->model, u->ablation, l, h, next[s->inputs.job.subspace.rank - 1]);
+    double *values = values_of(s, item, bytes, length, err);
+    if (values) cv_sahara_put_unit(s->sahara, &s->plan.units[item], values);
     free(values);
-    return true;
-}
-
-/* The first step's scores are the sweep's own. */
-static void take_first_step(cv_session *s)
-{
-    const cv_job *job = &s->inputs.job;
-    for (int m = 0; m < job->num_models; m++)
-        for (int a = 0; a < job->num_ablations; a++) {
-            cv_score_grid grid = cv_scores_grid(s->scores, m, a, CV_HARMFUL);
-            for (size_t row = 0; row < grid.layers * grid.heads; row++)
-                cv_sahara_put(s->sahara, m, a, (int)(row / grid.heads), (int)(row % grid.heads),
-                              grid.angles[row * CV_SUBSPACE_RANKS + (size_t)job->subspace.rank - 1]);
-        }
+    return values != NULL;
 }
 
 /* Rank 0 chooses the step's head; all ranks hear of it. */
@@ -139,7 +119,7 @@ static bool search(cv_session *s, cv_error *err)
 {
     bool first = cv_session_is_first(s);
     s->sahara = cv_sahara_make(&s->inputs);
-    if (first) take_first_step(s);
+    if (first) cv_sahara_put_sweep(s->sahara, s->scores);
     for (int step = 1; choose(s, err); step++) {
         if (step == s->inputs.job.sahara_steps) return true;
         cv_plan_free(&s->plan);
@@ -154,7 +134,7 @@ static bool search(cv_session *s, cv_error *err)
     return false;
 }
 
-/* ---- answers ---- */
+/* ---- answers and utility: items in batches ---- */
 
 /* The groups of heads that the words of the job stand for, on all ranks. */
 static bool share_chosen(cv_session *s, cv_error *err)
@@ -171,85 +151,86 @@ static bool share_chosen(cv_session *s, cv_error *err)
     return cv_cluster_agree(s->cluster, s->chosen != NULL, err);
 }
 
-static uint64_t answers_cost(const cv_session *s, size_t item)
+/* Rank 0's batches, which come in place of an earlier stage's, to all ranks; NULL there is an error. */
+static bool share_batches(cv_session *s, cv_batch *batches, size_t count, cv_error *err)
 {
-    return s->answer_units[item].operations;
+    free(s->batches);
+    s->batches = batches;
+    s->num_batches = batches ? count : 0;
+    if (!cv_cluster_agree(s->cluster, !cv_session_is_first(s) || batches, err)) return false;
+    void *array = s->batches;
+    bool ok = share_array(s, &array, &s->num_batches, sizeof *s->batches, err);
+    s->batches = array;
+    return ok;
+}
+
+static uint64_t batch_cost(const cv_session *s, size_t item)
+{
+    return s->batches[item].operations;
 }
 
 static void describe_answers(const cv_session *s, size_t item, cv_buffer *out)
 {
-    cv_evaluation_describe(s->evaluation, &s->answer_units[item], out);
+    cv_evaluation_describe(s->evaluation, &s->batches[item], out);
 }
 
 static bool compute_answers(cv_session *s, size_t item, cv_buffer *out, cv_error *err)
 {
-    const cv_answer_unit *unit = &s->answer_units[item];
-    cv_engine *engine = cv_worker_engine(s->worker, cv_evaluation_model(s->evaluation, unit));
-    return cv_evaluation_run(s->evaluation, engine, unit, out, err);
+    const cv_batch *batch = &s->batches[item];
+    cv_engine *engine = cv_worker_engine(s->worker, cv_evaluation_model(s->evaluation, batch));
+    return cv_evaluation_run(s->evaluation, engine, batch, out, err);
 }
 
 static bool take_answers(cv_session *s, size_t item, const char *bytes, size_t length, cv_error *err)
 {
-    return cv_evaluation_put(s->evaluation, &s->answer_units[item], bytes, length, err);
+    return cv_evaluation_put(s->evaluation, &s->batches[item], bytes, length, err);
 }
 
-static bool answer(cv_session *s, cv_error *err)
+static bool generate_answers(cv_session *s, cv_error *err)
 {
-    bool first = cv_session_is_first(s), ok = true;
+    bool first = cv_session_is_first(s);
     s->evaluation = cv_evaluation_make(&s->inputs, s->chosen);
-    if (first) {
-        s->answer_units = cv_evaluation_plan(s->evaluation, &s->num_answer_units, err);
-        ok = s->answer_units != NULL;
-    }
-    if (!cv_cluster_agree(s->cluster, ok, err)) return false;
-    void *units = s->answer_units;
-    ok = share_array(s, &units, &s->num_answer_units, sizeof *s->answer_units, err);
-    s->answer_units = units;
-    cv_stage stage = {"answers", s->num_answer_units, answers_cost, describe_answers, compute_answers, take_answers};
-    if (!ok || !cv_stage_run(s, &stage, err)) return false;
+    size_t count = 0;
+    cv_batch *batches = first ? cv_evaluation_plan(s->evaluation, &count, err) : NULL;
+    if (!share_batches(s, batches, count, err)) return false;
+    cv_stage stage = {"answers", s->num_batches, batch_cost, describe_answers, compute_answers, take_answers};
+    if (!cv_stage_run(s, &stage, err)) return false;
     if (first) s->verdicts = cv_verdicts_make(&s->inputs, s->evaluation, err);
     return cv_cluster_agree(s->cluster, !first || s->verdicts, err);
 }
 
-/* ---- utility ---- */
-
-static uint64_t choices_cost(const cv_session *s, size_t item)
-{
-    return s->utility_units[item].operations;
-}
-
 static void describe_choices(const cv_session *s, size_t item, cv_buffer *out)
 {
-    cv_utility_describe(s->utility, &s->utility_units[item], out);
+    cv_utility_describe(s->utility, &s->batches[item], out);
 }
 
 static bool compute_choices(cv_session *s, size_t item, cv_buffer *out, cv_error *err)
 {
-    const cv_utility_unit *unit = &s->utility_units[item];
-    cv_engine *engine = cv_worker_engine(s->worker, cv_utility_model(s->utility, unit));
-    return cv_utility_run(s->utility, engine, unit, out, err);
+    const cv_batch *batch = &s->batches[item];
+    cv_engine *engine = cv_worker_engine(s->worker, cv_utility_model(s->utility, batch));
+    return cv_utility_run(s->utility, engine, batch, out, err);
 }
 
 static bool take_choices(cv_session *s, size_t item, const char *bytes, size_t length, cv_error *err)
 {
-    return cv_utility_put(s->utility, &s->utility_units[item], bytes, length, err);
+    return cv_utility_put(s->utility, &s->batches[item], bytes, length, err);
 }
 
-static bool choose_answers(cv_session *s, cv_error *err)
+static bool measure_utility(cv_session *s, cv_error *err)
 {
     s->utility = cv_utility_make(&s->inputs, s->chosen);
-    if (cv_session_is_first(s)) s->utility_units = cv_utility_plan(s->utility, &s->num_utility_units);
-    void *units = s->utility_units;
-    bool ok = share_array(s, &units, &s->num_utility_units, sizeof *s->utility_units, err);
-    s->utility_units = units;
-    cv_stage stage = {"utility", s->num_utility_units, choices_cost, describe_choices, compute_choices, take_choices};
-    return ok && cv_stage_run(s, &stage, err);
+    size_t count = 0;
+    cv_batch *batches = cv_session_is_first(s) ? cv_utility_plan(s->utility, &count, err) : NULL;
+    if (!share_batches(s, batches, count, err)) return false;
+    cv_stage stage = {"utility", s->num_batches, batch_cost, describe_choices, compute_choices, take_choices};
+    return cv_stage_run(s, &stage, err);
 }
 
 bool cv_session_run(cv_session *s, cv_error *err)
 {
     const cv_job *job = &s->inputs.job;
     return sweep(s, err) && (job->sahara_steps == 0 || search(s, err)) &&
-           (!job->evaluate.enabled || share_chosen(s, err)) && (job->evaluate.num_decode == 0 || answer(s, err)) &&
-           (job->evaluate.num_utility == 0 || choose_answers(s, err));
+           (!job->evaluate.enabled || share_chosen(s, err)) &&
+           (job->evaluate.num_decode == 0 || generate_answers(s, err)) &&
+           (job->evaluate.num_utility == 0 || measure_utility(s, err));
 }

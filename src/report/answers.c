@@ -123,7 +123,7 @@ static int by_place(const void *a, const void *b)
     return x->set < y->set ? -1 : x->set > y->set;
 }
 
-/* The rows [*num_rows] of one table, to be freed with free(). The clean model's belong to every ablation's. */
+/* The rows [*num_rows] of one table, to be freed with free(). */
 static const cv_answer_row **rows_of(const cv_inputs *inputs, const cv_evaluation *evaluation, int model, int ablation,
                                      size_t *num_rows)
 {
@@ -131,10 +131,9 @@ static const cv_answer_row **rows_of(const cv_inputs *inputs, const cv_evaluatio
     const cv_answer_row *rows = cv_evaluation_rows(evaluation, &total);
     const cv_answer_row **found = cv_alloc(total, sizeof *found);
     *num_rows = 0;
-    for (size_t r = 0; r < total; r++) {
-        bool clean = inputs->job.evaluate.groups[rows[r].group].kind == CV_GROUP_NONE;
-        if (rows[r].model == model && (rows[r].ablation == ablation || clean)) found[(*num_rows)++] = &rows[r];
-    }
+    for (size_t r = 0; r < total; r++)
+        if (rows[r].model == model && cv_group_is_shown(&inputs->job, rows[r].group, rows[r].ablation, ablation))
+            found[(*num_rows)++] = &rows[r];
     qsort(found, *num_rows, sizeof *found, by_place);
     return found;
 }

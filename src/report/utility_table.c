@@ -52,7 +52,7 @@ static int by_place(const void *a, const void *b)
     return x->group < y->group ? -1 : x->group > y->group;
 }
 
-/* The rows [*count] of one table, to be freed with free(). The clean model's belong to every ablation's. */
+/* The rows [*count] of one table, to be freed with free(). */
 static const cv_utility_row **rows_of(const cv_inputs *inputs, const cv_utility *utility, int model, int ablation,
                                       size_t *count)
 {
@@ -61,7 +61,7 @@ static const cv_utility_row **rows_of(const cv_inputs *inputs, const cv_utility 
     const cv_utility_row **found = cv_alloc(total, sizeof *found);
     *count = 0;
     for (size_t r = 0; r < total; r++)
-        if (rows[r].model == model && (rows[r].ablation == ablation || is_clean(inputs, &rows[r])))
+        if (rows[r].model == model && cv_group_is_shown(&inputs->job, rows[r].group, rows[r].ablation, ablation))
             found[(*count)++] = &rows[r];
     qsort(found, *count, sizeof *found, by_place);
     return found;

@@ -79,46 +79,35 @@ const cv_groups *cv_chosen_at(const cv_chosen *chosen, int model, int ablation, 
 
 /* ---- bytes ---- */
 
-static size_t groups_in(const cv_groups *groups, size_t prompts)
-{
-    return groups->per_prompt ? prompts : groups->variants;
-}
-
 void cv_chosen_pack(const cv_chosen *chosen, cv_buffer *out)
 {
-    for (size_t i = 0; i < num_groups(chosen->inputs); i++) {
-        const cv_groups *groups = &chosen->groups[i];
-        size_t prompts = chosen->inputs->num_prompts[i % CV_NUM_PROMPT_SETS], count = groups_in(groups, prompts);
-        size_t size = count ? groups->groups[0].count : 0; /* of each of them */
-        cv_put_u64(out, groups->variants);
-        cv_put_u64(out, groups->per_prompt);
-        cv_put_array(out, groups->heads, count * size, sizeof *groups->heads);
-    }
+    for (size_t i = 0; i < num_groups(chosen->inputs); i++)
+        cv_put_heads(out, chosen->groups[i].heads, chosen->groups[i].num_heads);
 }
 
-static bool unpack_groups(cv_cursor *in, size_t prompts, cv_groups *groups)
+/* How many groups of how many heads there are follows from the job; their heads alone were sent. */
+static void unpack_groups(cv_cursor *in, cv_chosen *chosen, int model, int ablation, int word)
 {
-    size_t heads;
-    groups->variants = (size_t)cv_get_u64(in);
-    groups->per_prompt = cv_get_u64(in) == 1;
-    groups->heads = cv_get_array(in, &heads, sizeof *groups->heads);
-    size_t count = groups_in(groups, prompts);
-    if (!in->ok || (count == 0 ? heads != 0 : count > SIZE_MAX / sizeof *groups->groups || heads % count != 0))
-        return false;
-    groups->groups = cv_calloc(count, sizeof *groups->groups);
-    for (size_t g = 0; g < count; g++)
-        groups->groups[g] = (cv_head_group){groups->heads + g * (heads / count), heads / count};
-    return true;
+    const cv_inputs *inputs = chosen->inputs;
+    const cv_config *config = &inputs->models[model]->config;
+    const cv_ablation *how = &inputs->job.ablations[ablation];
+    size_t heads = (size_t)config->num_hidden_layers * (size_t)cv_ablation_heads(how, config);
+    for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {
+        cv_groups *groups = groups_at(chosen, model, ablation, word, set);
+        if (inputs->num_prompts[set] > 0)
+            *groups = cv_groups_allocate(&inputs->job.evaluate.groups[word], heads, inputs->num_prompts[set]);
+        cv_get_heads(in, how, config, groups->heads, groups->num_heads);
+    }
 }
 
 cv_chosen *cv_chosen_unpack(const cv_inputs *inputs, const char *data, size_t length, cv_error *err)
 {
     cv_chosen *chosen = allocate(inputs);
     cv_cursor in = cv_cursor_at(data, length);
-    bool ok = true;
-    for (size_t i = 0; ok && i < num_groups(inputs); i++)
-        ok = unpack_groups(&in, inputs->num_prompts[i % CV_NUM_PROMPT_SETS], &chosen->groups[i]);
-    if (ok && cv_cursor_done(&in)) return chosen;
+    for (int m = 0; m < inputs->job.num_models; m++)
+        for (int a = 0; a < inputs->job.num_ablations; a++)
+            for (int w = 0; w < inputs->job.evaluate.num_groups; w++) unpack_groups(&in, chosen, m, a, w);
+    if (cv_cursor_done(&in)) return chosen;
     cv_chosen_free(chosen);
     cv_failed(err, "the chosen heads arrived damaged");
     return NULL;

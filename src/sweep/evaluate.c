@@ -9,11 +9,10 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* A batch wants MOST_ANSWERS, as each weight then meets that many tokens at once; fewer where the
- * memory is short. The automatic budget is what the weights take, and at least LEAST_MEMORY. */
+/* Of a batch: beyond that many a product gains little, and the memory of their keys and values grows. */
 enum { MOST_ANSWERS = 96 };
-static const uint64_t LEAST_MEMORY = (uint64_t)1 << 30;
 
 struct cv_evaluation {
     const cv_inputs *inputs;
@@ -30,7 +29,7 @@ struct cv_evaluation {
 static void add_rows(cv_evaluation *e, int model, int ablation, int decode, int group)
 {
     const cv_job_evaluate *job = &e->inputs->job.evaluate;
-    if (job->groups[group].kind == CV_GROUP_NONE && ablation > 0) return;
+    if (!cv_group_has_rows(&e->inputs->job, group, ablation)) return;
     size_t variants = cv_chosen_at(e->chosen, model, ablation, group, CV_HARMFUL)->variants;
     for (size_t v = 0; v < variants; v++)
         for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {
@@ -115,128 +114,164 @@ static cv_sequence *sequences_of(const cv_evaluation *e, size_t begin, size_t en
     return sequences;
 }
 
-/* ---- units ---- */
+/* ---- texts of prompts and answers ---- */
 
-static uint64_t budget_of(const cv_evaluation *e, int model)
+/* Texts whose answers are to be scored; answers without a token are left out. */
+typedef struct texts {
+    cv_continuations all;
+    const int32_t **ids; /* [all.num], and so the next two; owned, as storage behind them is */
+    size_t *count, *context;
+    int32_t *storage;
+} texts;
+
+static texts texts_open(const cv_sequence *sequences, const cv_tokens *answers, size_t count)
 {
-    if (e->inputs->job.memory_bytes) return e->inputs->job.memory_bytes;
-    uint64_t weights = e->inputs->models[model]->weight_bytes;
-    return weights > LEAST_MEMORY ? weights : LEAST_MEMORY;
+    texts t = {.ids = cv_alloc(count, sizeof *t.ids),
+               .count = cv_alloc(count, sizeof *t.count),
+               .context = cv_alloc(count, sizeof *t.context)};
+    size_t tokens = 0, num = 0;
+    for (size_t i = 0; i < count; i++) tokens += answers[i].count ? sequences[i].count + answers[i].count : 0;
+    int32_t *next = t.storage = cv_alloc(tokens, sizeof *next);
+    for (size_t i = 0; i < count; i++) {
+        if (answers[i].count == 0) continue;
+        memcpy(next, sequences[i].ids, sequences[i].count * sizeof *next);
+        memcpy(next + sequences[i].count, answers[i].ids, answers[i].count * sizeof *next);
+        t.ids[num] = next;
+        t.context[num] = sequences[i].count;
+        t.count[num] = sequences[i].count + answers[i].count;
+        next += t.count[num++];
+    }
+    t.all = (cv_continuations){num, t.ids, t.count, t.context};
+    return t;
 }
 
-/* What the answers' log-likelihoods take is what reading them takes once more: at most as many rows as
- * generating them has. */
-static cv_answer_unit price(const cv_evaluation *e, int model, size_t begin, size_t end)
+static void texts_close(texts *t)
 {
+    free(t->ids);
+    free(t->count);
+    free(t->context);
+    free(t->storage);
+}
+
+/* ---- batches ---- */
+
+/* Of answers as long as they may be. No two begin alike: each has a token of its own, which no model
+ * has, so that nothing is taken for shared. */
+static cv_wavefront_cost reading_cost(const cv_model *model, const cv_sequence *sequences, size_t count, size_t longest)
+{
+    int32_t *ids = cv_alloc(count * longest, sizeof *ids);
+    cv_tokens *answers = cv_alloc(count, sizeof *answers);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t t = 0; t < longest; t++) ids[i * longest + t] = -1 - (int32_t)i;
+        answers[i] = (cv_tokens){ids + i * longest, longest, longest};
+    }
+    texts t = texts_open(sequences, answers, count);
+    cv_wavefront_cost cost = cv_loglikelihood_estimate(model, &t.all, NULL, CV_LOGLIKELIHOOD_ROWS);
+    texts_close(&t);
+    free(answers);
+    free(ids);
+    return cost;
+}
+
+/* The plain engine reads the whole text anew for each token. */
+static uint64_t plain_operations(const cv_model *model, const cv_sequence *sequences, size_t count, size_t longest)
+{
+    uint64_t operations = count * longest * cv_plain_project_estimate(model).operations;
+    for (size_t i = 0; i < count; i++)
+        for (size_t t = 0; t < longest; t++) operations += cv_plain_estimate(model, sequences[i].count + t).operations;
+    return operations;
+}
+
+/* Answers are generated, then read by the clean model: the memory is that of the hungrier. */
+static cv_wavefront_cost price(const void *context, size_t begin, size_t end)
+{
+    const cv_evaluation *e = context;
+    int m = row_of(e, begin)->model;
+    const cv_model *model = e->inputs->models[m];
+    size_t count = end - begin, longest = (size_t)e->inputs->job.evaluate.max_new_tokens;
     cv_sequence *sequences = sequences_of(e, begin, end);
-    cv_wavefront_cost cost = cv_generate_estimate(e->inputs->models[model], sequences, end - begin,
-                                                  (size_t)e->inputs->job.evaluate.max_new_tokens);
+    cv_wavefront_cost cost = cv_generate_estimate(model, sequences, count, longest);
+    cv_wavefront_cost reading = reading_cost(model, sequences, count, longest);
+    if (e->inputs->job.engine == CV_ENGINE_PLAIN)
+        cost.work.operations = plain_operations(model, sequences, count, longest);
     free(sequences);
-    return (cv_answer_unit){begin, end, 2 * cost.work.operations, cost.memory_bytes, cost.thread_bytes};
+    reading.memory_bytes += cv_kept_layers_bytes(e->inputs, m);
+    cost.work.operations += reading.work.operations;
+    cost.work.weight_bytes += reading.work.weight_bytes;
+    if (reading.memory_bytes > cost.memory_bytes) cost.memory_bytes = reading.memory_bytes;
+    if (reading.thread_bytes > cost.thread_bytes) cost.thread_bytes = reading.thread_bytes;
+    return cost;
 }
 
-/* The first unit from answer begin on, of at most most answers, within the budget. */
-static bool next_unit(const cv_evaluation *e, size_t begin, size_t most, cv_answer_unit *unit, cv_error *err)
+static int model_of(const void *context, size_t answer)
 {
-    const cv_job *job = &e->inputs->job;
-    int model = row_of(e, begin)->model;
+    return row_of(context, answer)->model;
+}
+
+/* Answers of several rows go together, as long as they are of one model. */
+static size_t reach(const void *context, size_t begin)
+{
+    const cv_evaluation *e = context;
     size_t end = begin;
-    while (end < e->total && end - begin < most && row_of(e, end)->model == model) end++;
-    *unit = price(e, model, begin, end);
-    while (unit->memory_bytes > budget_of(e, model) && end - begin > 1) {
-        end = begin + (end - begin + 1) / 2;
-        *unit = price(e, model, begin, end);
-    }
-    if (unit->memory_bytes <= budget_of(e, model) || job->memory_bytes == 0) return true;
-    return cv_bad_input(err, "%s: engine.memory_gib is %.3g, but one answer of model %s needs %.3g", job->file,
-                        (double)job->memory_bytes / (1 << 30), job->models[model].name,
-                        (double)unit->memory_bytes / (1 << 30));
+    int model = model_of(e, begin);
+    while (end < e->total && end - begin < MOST_ANSWERS && model_of(e, end) == model) end++;
+    return end;
 }
 
-cv_answer_unit *cv_evaluation_plan(const cv_evaluation *e, size_t *count, cv_error *err)
+cv_batch *cv_evaluation_plan(const cv_evaluation *e, size_t *count, cv_error *err)
 {
-    cv_answer_unit *units = NULL;
-    size_t capacity = 0;
-    *count = 0;
-    for (size_t begin = 0; begin < e->total; begin = (size_t)units[*count - 1].end) {
-        cv_reserve(&units, &capacity, *count + 1, sizeof *units);
-        if (next_unit(e, begin, MOST_ANSWERS, &units[*count], err)) {
-            (*count)++;
-            continue;
-        }
-        free(units);
-        return NULL;
-    }
-    return units ? units : cv_alloc(1, sizeof *units);
+    cv_batching batching = {e->inputs, "answer", e->total, e, model_of, reach, price};
+    return cv_batches_cut(&batching, count, err);
 }
 
-int cv_evaluation_model(const cv_evaluation *e, const cv_answer_unit *unit)
+int cv_evaluation_model(const cv_evaluation *e, const cv_batch *batch)
 {
-    return row_of(e, (size_t)unit->begin)->model;
+    return model_of(e, (size_t)batch->begin);
 }
 
-void cv_evaluation_describe(const cv_evaluation *e, const cv_answer_unit *unit, cv_buffer *out)
+void cv_evaluation_describe(const cv_evaluation *e, const cv_batch *batch, cv_buffer *out)
 {
-    for (size_t i = (size_t)unit->begin; i < unit->end; i++) {
+    for (size_t i = (size_t)batch->begin; i < batch->end; i++) {
         const cv_answer_row *row = row_of(e, i);
         const int64_t parts[] = {row->model,  row->ablation, row->group,
                                  row->decode, row->set,      (int64_t)(i - row->first)};
         cv_put_array(out, parts, sizeof parts / sizeof parts[0], sizeof parts[0]);
         cv_head_group group = sequence_of(e, i).group;
-        for (size_t h = 0; h < group.count; h++) {
-            cv_put_i64(out, group.heads[h].layer);
-            cv_put_i64(out, group.heads[h].head);
-        }
+        cv_put_heads(out, group.heads, group.count);
     }
 }
 
-/* ---- a unit's answers ---- */
+/* ---- a batch's answers ---- */
 
 /* Each answer's mean log-likelihood under the clean model; NaN where it has no token. */
 static bool measure(cv_engine *engine, const cv_sequence *sequences, const cv_tokens *answers, size_t count,
                     double *means, cv_error *err)
 {
-    cv_continuations texts = {0};
-    const int32_t **ids = cv_alloc(count, sizeof *ids);
-    size_t *lengths = cv_alloc(count, sizeof *lengths), *contexts = cv_alloc(count, sizeof *contexts);
-    for (size_t i = 0; i < count; i++) {
-        means[i] = NAN;
-        if (answers[i].count == 0) continue;
-        int32_t *text = cv_alloc(sequences[i].count + answers[i].count, sizeof *text);
-        for (size_t t = 0; t < sequences[i].count; t++) text[t] = sequences[i].ids[t];
-        for (size_t t = 0; t < answers[i].count; t++) text[sequences[i].count + t] = answers[i].ids[t];
-        ids[texts.num] = text;
-        contexts[texts.num] = sequences[i].count;
-        lengths[texts.num++] = sequences[i].count + answers[i].count;
+    texts t = texts_open(sequences, answers, count);
+    double *values = cv_alloc(cv_continuations_tokens(&t.all), sizeof *values);
+    double *sums = cv_alloc(t.all.num, sizeof *sums);
+    bool ok = cv_loglikelihood(engine, &t.all, NULL, CV_LOGLIKELIHOOD_ROWS, values, err);
+    if (ok) {
+        const double *next = sums;
+        cv_loglikelihood_sums(&t.all, values, sums);
+        for (size_t i = 0; i < count; i++)
+            means[i] = answers[i].count > 0 ? *next++ / (double)answers[i].count : (double)NAN;
     }
-    texts = (cv_continuations){texts.num, ids, lengths, contexts};
-    double *values = cv_alloc(cv_continuations_tokens(&texts), sizeof *values);
-    double *sums = cv_alloc(texts.num, sizeof *sums);
-    bool ok = texts.num == 0 || cv_loglikelihood(engine, &texts, NULL, CV_LOGLIKELIHOOD_ROWS, values, err);
-    if (ok) cv_loglikelihood_sums(&texts, values, sums);
-    for (size_t i = 0, t = 0; ok && i < count; i++)
-        if (answers[i].count > 0) means[i] = sums[t++] / (double)answers[i].count;
-    for (size_t t = 0; t < texts.num; t++) free((void *)ids[t]);
-    free(ids);
-    free(lengths);
-    free(contexts);
+    texts_close(&t);
     free(values);
     free(sums);
     return ok;
 }
 
-bool cv_evaluation_run(const cv_evaluation *e, cv_engine *engine, const cv_answer_unit *unit, cv_buffer *out,
-                       cv_error *err)
+bool cv_evaluation_run(const cv_evaluation *e, cv_engine *engine, const cv_batch *batch, cv_buffer *out, cv_error *err)
 {
-    size_t count = (size_t)(unit->end - unit->begin);
-    cv_sequence *sequences = sequences_of(e, (size_t)unit->begin, (size_t)unit->end);
+    size_t count = (size_t)(batch->end - batch->begin), longest = (size_t)e->inputs->job.evaluate.max_new_tokens;
+    cv_sequence *sequences = sequences_of(e, (size_t)batch->begin, (size_t)batch->end);
     cv_tokens *answers = cv_calloc(count, sizeof *answers);
     bool *stopped = cv_calloc(count, sizeof *stopped);
     double *means = cv_alloc(count, sizeof *means);
     bool plain = e->inputs->job.engine == CV_ENGINE_PLAIN;
-    bool ok = (plain ? cv_plain_generate : cv_generate)(engine, sequences, count,
-                                                        (size_t)e->inputs->job.evaluate.max_new_tokens, answers,
-                                                        stopped, err) &&
+    bool ok = (plain ? cv_plain_generate : cv_generate)(engine, sequences, count, longest, answers, stopped, err) &&
               measure(engine, sequences, answers, count, means, err);
     for (size_t i = 0; ok && i < count; i++) {
         cv_put_array(out, answers[i].ids, answers[i].count, sizeof *answers[i].ids);
@@ -251,23 +286,44 @@ bool cv_evaluation_run(const cv_evaluation *e, cv_engine *engine, const cv_answe
     return ok;
 }
 
-bool cv_evaluation_put(cv_evaluation *e, const cv_answer_unit *unit, const char *bytes, size_t length, cv_error *err)
+/* An answer from bytes; clears in->ok for one that no model gives. */
+static cv_answer get_answer(const cv_evaluation *e, int model, cv_cursor *in)
 {
-    assert(unit->begin < unit->end && unit->end <= e->total);
+    cv_answer answer = {0};
+    int32_t vocab_size = e->inputs->models[model]->config.vocab_size;
+    answer.tokens.ids = cv_get_array(in, &answer.tokens.count, sizeof *answer.tokens.ids);
+    answer.tokens.capacity = answer.tokens.count;
+    uint64_t stopped = cv_get_u64(in);
+    answer.stopped = stopped == 1;
+    answer.mean_loglikelihood = cv_get_double(in);
+    if (answer.tokens.count > (size_t)e->inputs->job.evaluate.max_new_tokens || stopped > 1) in->ok = false;
+    if (answer.tokens.count ? !isfinite(answer.mean_loglikelihood) : !isnan(answer.mean_loglikelihood)) in->ok = false;
+    for (size_t t = 0; t < answer.tokens.count; t++)
+        if (answer.tokens.ids[t] < 0 || answer.tokens.ids[t] >= vocab_size) in->ok = false;
+    return answer;
+}
+
+bool cv_evaluation_put(cv_evaluation *e, const cv_batch *batch, const char *bytes, size_t length, cv_error *err)
+{
+    assert(batch->begin < batch->end && batch->end <= e->total);
+    size_t begin = (size_t)batch->begin, count = (size_t)(batch->end - batch->begin);
+    int model = model_of(e, begin);
+    cv_answer *answers = cv_calloc(count, sizeof *answers);
     cv_cursor in = cv_cursor_at(bytes, length);
-    for (size_t i = (size_t)unit->begin; i < unit->end; i++) {
-        cv_answer answer = {0};
-        answer.tokens.ids = cv_get_array(&in, &answer.tokens.count, sizeof *answer.tokens.ids);
-        answer.tokens.capacity = answer.tokens.count;
-        answer.stopped = cv_get_u64(&in) == 1;
-        answer.mean_loglikelihood = cv_get_double(&in);
-        cv_tokens_free(&e->answers[i].tokens);
-        e->answers[i] = answer;
-        e->put += !e->there[i];
-        e->there[i] = true;
+    for (size_t i = 0; in.ok && i < count; i++) answers[i] = get_answer(e, model, &in);
+    bool ok =
+        cv_cursor_done(&in) || cv_failed(err, "answers %zu to %zu arrived damaged, or their measures are not numbers",
+                                         begin + 1, begin + count);
+    for (size_t i = 0; i < count; i++) {
+        cv_answer *mine = &e->answers[begin + i];
+        cv_tokens_free(ok ? &mine->tokens : &answers[i].tokens);
+        if (!ok) continue;
+        *mine = answers[i];
+        e->put += !e->there[begin + i];
+        e->there[begin + i] = true;
     }
-    return cv_cursor_done(&in) || cv_failed(err, "answers %llu to %llu arrived damaged",
-                                            (unsigned long long)unit->begin + 1, (unsigned long long)unit->end);
+    free(answers);
+    return ok;
 }
 
 const cv_answer *cv_evaluation_answers(const cv_evaluation *e)

@@ -1,4 +1,4 @@
-/* What ablation does to answers: the grid of sequences that a job wants generated, cut into units.
+/* What ablation does to answers: the grid of sequences that a job wants generated.
  *
  * A row of the grid is one line of a table: a group of heads, a way of decoding, a set of prompts. Its
  * answers are numbered prompt by prompt, and sample by sample within a prompt. Random numbers of an answer
@@ -7,6 +7,7 @@
 #define CV_EVALUATE_H
 
 #include "base/buffer.h"
+#include "sweep/batch.h"
 #include "sweep/chosen.h"
 #include "sweep/inputs.h"
 
@@ -32,13 +33,6 @@ typedef struct cv_answer {
     double mean_loglikelihood; /* nats a token under the clean model; NaN without tokens */
 } cv_answer;
 
-/* Answers [begin, end), all of one model. */
-typedef struct cv_answer_unit {
-    uint64_t begin, end;
-    uint64_t operations; /* if no answer stops early */
-    uint64_t memory_bytes, thread_bytes;
-} cv_answer_unit;
-
 typedef struct cv_evaluation cv_evaluation;
 
 /* The grid, without answers. The clean model's rows stand under the first ablation only. inputs and
@@ -52,24 +46,23 @@ const cv_answer_row *cv_evaluation_rows(const cv_evaluation *evaluation, size_t 
 /* A row's heads for tables, as in cv_groups_label. Free with free(). */
 char *cv_evaluation_label(const cv_evaluation *evaluation, const cv_answer_row *row);
 
-/* Units [*count] in order of their answers, to be freed with free(). They depend on job and inputs
- * alone. NULL and bad input if one answer needs more than engine.memory_gib. */
-cv_answer_unit *cv_evaluation_plan(const cv_evaluation *evaluation, size_t *count, cv_error *err);
+/* The answers in batches, as cv_batches_cut makes them, priced as if none stopped early. */
+cv_batch *cv_evaluation_plan(const cv_evaluation *evaluation, size_t *count, cv_error *err);
 
-int cv_evaluation_model(const cv_evaluation *evaluation, const cv_answer_unit *unit);
+int cv_evaluation_model(const cv_evaluation *evaluation, const cv_batch *batch);
 
-/* Appends what tells a unit from others: its answers, and the heads that are off for each. */
-void cv_evaluation_describe(const cv_evaluation *evaluation, const cv_answer_unit *unit, cv_buffer *out);
+/* Appends what tells a batch from others: its answers, and the heads that are off for each. */
+void cv_evaluation_describe(const cv_evaluation *evaluation, const cv_batch *batch, cv_buffer *out);
 
-/* Generates a unit's answers with an engine of its model, measures them, and appends them to *out. */
-bool cv_evaluation_run(const cv_evaluation *evaluation, cv_engine *engine, const cv_answer_unit *unit, cv_buffer *out,
+/* Generates a batch's answers with an engine of its model, measures them, and appends them to *out. */
+bool cv_evaluation_run(const cv_evaluation *evaluation, cv_engine *engine, const cv_batch *batch, cv_buffer *out,
                        cv_error *err);
 
-/* Takes what cv_evaluation_run made. */
-bool cv_evaluation_put(cv_evaluation *evaluation, const cv_answer_unit *unit, const char *bytes, size_t length,
+/* Takes what cv_evaluation_run made; after an error the evaluation is as before. */
+bool cv_evaluation_put(cv_evaluation *evaluation, const cv_batch *batch, const char *bytes, size_t length,
                        cv_error *err);
 
-/* All answers; NULL before every unit was put. */
+/* All answers; NULL before every batch was put. */
 const cv_answer *cv_evaluation_answers(const cv_evaluation *evaluation);
 
 #endif

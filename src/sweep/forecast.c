@@ -83,32 +83,33 @@ static bool add_search(const cv_inputs *inputs, cv_sahara *sahara, cv_forecast *
     return false;
 }
 
+/* batches is taken over; NULL is the error that was met on making them. */
+static bool add_batches(cv_forecast *forecast, const char *name, cv_batch *batches, size_t count)
+{
+    if (!batches) return false;
+    cv_forecast_stage *stage = add_stage(forecast, name, count);
+    for (size_t b = 0; b < count; b++)
+        add_unit(stage, batches[b].operations, batches[b].memory_bytes, batches[b].thread_bytes);
+    free(batches);
+    return true;
+}
+
 static bool add_answers(const cv_inputs *inputs, const cv_chosen *chosen, cv_forecast *forecast, cv_error *err)
 {
     size_t count;
     cv_evaluation *evaluation = cv_evaluation_make(inputs, chosen);
-    cv_answer_unit *units = cv_evaluation_plan(evaluation, &count, err);
-    if (units) {
-        cv_forecast_stage *stage = add_stage(forecast, "answers", count);
-        for (size_t u = 0; u < count; u++)
-            add_unit(stage, units[u].operations, units[u].memory_bytes, units[u].thread_bytes);
-    }
-    bool ok = units != NULL;
-    free(units);
+    cv_batch *batches = cv_evaluation_plan(evaluation, &count, err);
     cv_evaluation_free(evaluation);
-    return ok;
+    return add_batches(forecast, "answers", batches, count);
 }
 
-static void add_utility(const cv_inputs *inputs, const cv_chosen *chosen, cv_forecast *forecast)
+static bool add_utility(const cv_inputs *inputs, const cv_chosen *chosen, cv_forecast *forecast, cv_error *err)
 {
     size_t count;
     cv_utility *utility = cv_utility_make(inputs, chosen);
-    cv_utility_unit *units = cv_utility_plan(utility, &count);
-    cv_forecast_stage *stage = add_stage(forecast, "utility", count);
-    for (size_t u = 0; u < count; u++)
-        add_unit(stage, units[u].operations, units[u].memory_bytes, units[u].thread_bytes);
-    free(units);
+    cv_batch *batches = cv_utility_plan(utility, &count, err);
     cv_utility_free(utility);
+    return add_batches(forecast, "utility", batches, count);
 }
 
 static bool add_stages(const cv_inputs *inputs, stand_in *s, cv_forecast *forecast, cv_error *err)
@@ -123,8 +124,7 @@ static bool add_stages(const cv_inputs *inputs, stand_in *s, cv_forecast *foreca
     if (!fill_scores(inputs, &forecast->sweep, s->scores, err)) return false;
     s->chosen = cv_chosen_make(inputs, s->scores, s->sahara);
     if (job->evaluate.num_decode > 0 && !add_answers(inputs, s->chosen, forecast, err)) return false;
-    if (job->evaluate.num_utility > 0) add_utility(inputs, s->chosen, forecast);
-    return true;
+    return job->evaluate.num_utility == 0 || add_utility(inputs, s->chosen, forecast, err);
 }
 
 bool cv_forecast_make(const cv_inputs *inputs, cv_forecast *forecast, cv_error *err)

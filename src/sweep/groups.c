@@ -25,7 +25,8 @@ static cv_groups allocate(size_t count, size_t size)
 {
     cv_groups groups = {.variants = count,
                         .groups = cv_calloc(count, sizeof *groups.groups),
-                        .heads = size ? cv_alloc(count * size, sizeof *groups.heads) : NULL};
+                        .heads = size ? cv_calloc(count * size, sizeof *groups.heads) : NULL,
+                        .num_heads = count * size};
     for (size_t g = 0; g < count; g++) groups.groups[g] = (cv_head_group){size ? groups.heads + g * size : NULL, size};
     return groups;
 }
@@ -84,36 +85,39 @@ static void fill_per_prompt(const cv_findings *findings, size_t count, cv_ablate
     free(order);
 }
 
+cv_groups cv_groups_allocate(const cv_job_group *word, size_t heads_in_all, size_t prompts)
+{
+    size_t count = (size_t)word->count;
+    assert(word->count >= 0 && count <= heads_in_all);
+    if (word->kind == CV_GROUP_EACH_HEAD) return allocate(heads_in_all, 1);
+    if (word->kind != CV_GROUP_PER_PROMPT) return allocate(1, count);
+    cv_groups groups = allocate(prompts, count);
+    groups.variants = 1;
+    groups.per_prompt = true;
+    return groups;
+}
+
 cv_groups cv_groups_make(const cv_findings *findings, const cv_job_group *word)
 {
-    size_t total = heads_in_all(findings), count = (size_t)word->count;
-    assert(word->count >= 0 && count <= total);
-    cv_groups groups = {0};
+    cv_groups groups = cv_groups_allocate(word, heads_in_all(findings), findings->prompts);
+    size_t count = (size_t)word->count;
     switch (word->kind) {
     case CV_GROUP_NONE:
-        groups = allocate(1, 0);
         break;
     case CV_GROUP_TOP:
-        groups = allocate(1, count);
         fill_top(findings, count, groups.heads);
         break;
     case CV_GROUP_SAHARA:
-        groups = allocate(1, count);
         fill_sahara(findings, count, groups.heads);
         break;
     case CV_GROUP_RANDOM:
-        groups = allocate(1, count);
         fill_random(findings, count, groups.heads);
         break;
     case CV_GROUP_PER_PROMPT:
-        groups = allocate(findings->prompts, count);
         fill_per_prompt(findings, count, groups.heads);
-        groups.variants = 1;
-        groups.per_prompt = true;
         break;
     case CV_GROUP_EACH_HEAD:
-        groups = allocate(total, 1);
-        for (size_t n = 0; n < total; n++) groups.heads[n] = head_of(findings, n);
+        for (size_t n = 0; n < groups.num_heads; n++) groups.heads[n] = head_of(findings, n);
         break;
     }
     return groups;
@@ -140,4 +144,43 @@ char *cv_groups_label(const cv_groups *groups, size_t variant)
     for (size_t i = 0; i < group.count; i++)
         cv_buffer_printf(&label, "%sL%dH%d", i ? " " : "", group.heads[i].layer, group.heads[i].head);
     return cv_buffer_steal(&label);
+}
+
+bool cv_group_has_rows(const cv_job *job, int group, int ablation)
+{
+    return job->evaluate.groups[group].kind != CV_GROUP_NONE || ablation == 0;
+}
+
+bool cv_group_is_shown(const cv_job *job, int group, int computed, int shown)
+{
+    return job->evaluate.groups[group].kind == CV_GROUP_NONE || computed == shown;
+}
+
+/* ---- bytes ---- */
+
+typedef struct place {
+    int32_t layer, head;
+} place;
+
+void cv_put_heads(cv_buffer *out, const cv_ablated_head *heads, size_t count)
+{
+    cv_put_u64(out, count);
+    for (size_t i = 0; i < count; i++) {
+        place at = {heads[i].layer, heads[i].head};
+        cv_buffer_append(out, (const char *)&at, sizeof at);
+    }
+}
+
+void cv_get_heads(cv_cursor *in, const cv_ablation *ablation, const cv_config *config, cv_ablated_head *heads,
+                  size_t count)
+{
+    size_t there;
+    place *places = cv_get_array(in, &there, sizeof *places);
+    if (there != count) in->ok = false;
+    for (size_t i = 0; in->ok && i < count; i++) {
+        in->ok = places[i].layer >= 0 && places[i].layer < config->num_hidden_layers && places[i].head >= 0 &&
+                 places[i].head < cv_ablation_heads(ablation, config);
+        heads[i] = (cv_ablated_head){places[i].layer, places[i].head, *ablation};
+    }
+    free(places);
 }

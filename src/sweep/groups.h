@@ -5,6 +5,8 @@
 #ifndef CV_GROUPS_H
 #define CV_GROUPS_H
 
+#include "base/buffer.h"
+#include "sweep/bytes.h"
 #include "sweep/job.h"
 #include "sweep/scores.h"
 
@@ -30,8 +32,13 @@ typedef struct cv_groups {
     size_t variants;        /* layers * heads for each_head, 1 for all others */
     bool per_prompt;        /* each prompt has a group of its own (and variants is 1) */
     cv_head_group *groups;  /* [variants], or [prompts] where per_prompt; owned */
-    cv_ablated_head *heads; /* what they point at, owned */
+    cv_ablated_head *heads; /* [num_heads] of all groups, one after the other; owned */
+    size_t num_heads;
 } cv_groups;
+
+/* What a word stands for where a model has so many heads and a set so many prompts: as many groups of as many
+ * heads as cv_groups_make gives, with the heads themselves still to be filled in. */
+cv_groups cv_groups_allocate(const cv_job_group *word, size_t heads_in_all, size_t prompts);
 
 /* Equal scores rank by layer, then head. random:K begins with the heads of random:(K-1), and is the same
  * for models of one shape. The word must be one that the job's reader and cv_job_check let pass, so that
@@ -44,5 +51,19 @@ cv_head_group cv_groups_at(const cv_groups *groups, size_t variant, size_t promp
 
 /* A variant's heads for tables: "L2H26 L3H1", "per prompt", "" for the clean model. Free with free(). */
 char *cv_groups_label(const cv_groups *groups, size_t variant);
+
+/* The clean model says the same whatever the ablation: what it does is computed under the first one, and
+ * stands in the tables of all. Whether evaluate.groups[group] is computed under an ablation: */
+bool cv_group_has_rows(const cv_job *job, int group, int ablation);
+/* Whether its rows of ablation computed stand in the tables of ablation shown: */
+bool cv_group_is_shown(const cv_job *job, int group, int computed, int shown);
+
+/* Heads as bytes: what tells units apart, and what ranks send each other. Their ablation is not sent, as it
+ * is the job's. */
+void cv_put_heads(cv_buffer *out, const cv_ablated_head *heads, size_t count);
+/* heads [count] of a model under an ablation; clears in->ok if there are not as many, or one that the model
+ * lacks. */
+void cv_get_heads(cv_cursor *in, const cv_ablation *ablation, const cv_config *config, cv_ablated_head *heads,
+                  size_t count);
 
 #endif

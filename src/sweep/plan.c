@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "sweep/block.h"
+#include "sweep/sahara.h"
 #include "sweep/simulate.h"
 
 #include <caravan/score.h>

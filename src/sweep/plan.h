@@ -6,7 +6,6 @@
 #define CV_PLAN_H
 
 #include "sweep/inputs.h"
-#include "sweep/sahara.h"
 
 #include <caravan/base.h>
 #include <caravan/engine.h>
@@ -47,6 +46,8 @@ typedef struct cv_plan {
 
 /* The sweep's units. Bad input if even the smallest unit needs more than engine.memory_gib. */
 bool cv_plan_make(const cv_inputs *inputs, cv_plan *plan, cv_error *err);
+
+typedef struct cv_sahara cv_sahara; /* sweep/sahara.h */
 
 /* The units of the next step of Sahara's search: harmful prompts only. sahara has chosen at least one
  * head. */

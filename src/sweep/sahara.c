@@ -1,6 +1,10 @@
 #include "sweep/sahara.h"
 
 #include "base/memory.h"
+#include "sweep/bytes.h"
+#include "sweep/groups.h"
+
+#include <caravan/score.h>
 
 #include <assert.h>
 #include <math.h>
@@ -99,6 +103,28 @@ void cv_sahara_put(cv_sahara *sahara, int model, int ablation, int layer, int he
     board_of(s, sahara->done)[(size_t)layer * s->heads + (size_t)head] = angle;
 }
 
+void cv_sahara_put_sweep(cv_sahara *sahara, const cv_scores *scores)
+{
+    const cv_job *job = &sahara->inputs->job;
+    assert(sahara->done == 0);
+    for (int m = 0; m < job->num_models; m++)
+        for (int a = 0; a < job->num_ablations; a++) {
+            cv_score_grid grid = cv_scores_grid(scores, m, a, CV_HARMFUL);
+            const double *angles = grid.angles + job->subspace.rank - 1;
+            for (size_t row = 0; row < grid.layers * grid.heads; row++, angles += CV_SUBSPACE_RANKS)
+                cv_sahara_put(sahara, m, a, (int)(row / grid.heads), (int)(row % grid.heads), *angles);
+        }
+}
+
+void cv_sahara_put_unit(cv_sahara *sahara, const cv_unit *unit, const double *values)
+{
+    assert(unit->step == sahara->done && unit->set == CV_HARMFUL);
+    values += sahara->inputs->job.subspace.rank - 1;
+    for (int l = unit->layer_begin; l < unit->layer_end; l++)
+        for (int h = unit->head_begin; h < unit->head_end; h++, values += CV_SUBSPACE_RANKS)
+            cv_sahara_put(sahara, unit->model, unit->ablation, l, h, *values);
+}
+
 static bool choose(const cv_sahara *sahara, int model, int ablation, cv_ablated_head *best, cv_error *err)
 {
     const cv_job *job = &sahara->inputs->job;
@@ -110,8 +136,8 @@ static bool choose(const cv_sahara *sahara, int model, int ablation, cv_ablated_
         if (is_chosen(sahara, s, layer, head)) continue;
         if (isnan(board[cell]))
             return cv_bad_input(err,
-                                "%s: model %s, %s: the states with L%dH%d off have no subspace of rank %d; lower "
-                                "subspace.rank or give more varied prompts",
+                                "%s: model %s, %s: the states with L%dH%d off have no subspace of rank %d, or are not "
+                                "numbers; lower subspace.rank or give other prompts",
                                 job->file, job->models[model].name, job->ablation_names[ablation], layer, head,
                                 job->subspace.rank);
         if (board[cell] <= largest) continue;
@@ -137,22 +163,19 @@ void cv_sahara_pack(const cv_sahara *sahara, cv_buffer *out)
 {
     cv_put_i64(out, sahara->done);
     for (size_t i = 0; i < num_searches(sahara->inputs); i++)
-        cv_put_array(out, sahara->searches[i].chosen, (size_t)sahara->done, sizeof *sahara->searches[i].chosen);
+        cv_put_heads(out, sahara->searches[i].chosen, (size_t)sahara->done);
 }
 
 bool cv_sahara_unpack(cv_sahara *sahara, const char *data, size_t length, cv_error *err)
 {
+    const cv_inputs *inputs = sahara->inputs;
     cv_cursor in = cv_cursor_at(data, length);
     int64_t done = cv_get_i64(&in);
     if (done < 0 || done > sahara->steps) in.ok = false;
-    for (size_t i = 0; in.ok && i < num_searches(sahara->inputs); i++) {
-        search *s = &sahara->searches[i];
-        size_t count;
-        cv_ablated_head *chosen = cv_get_array(&in, &count, sizeof *chosen);
-        in.ok = in.ok && count == (size_t)done;
-        for (size_t j = 0; in.ok && j < count; j++) s->chosen[j] = chosen[j];
-        free(chosen);
-    }
+    for (int m = 0; in.ok && m < inputs->job.num_models; m++)
+        for (int a = 0; in.ok && a < inputs->job.num_ablations; a++)
+            cv_get_heads(&in, &inputs->job.ablations[a], &inputs->models[m]->config, search_of(sahara, m, a)->chosen,
+                         (size_t)done);
     if (!cv_cursor_done(&in)) return cv_failed(err, "the heads of Sahara's search arrived damaged");
     sahara->done = (int)done;
     return true;

@@ -7,13 +7,12 @@
 #define CV_SAHARA_H
 
 #include "base/buffer.h"
-#include "sweep/bytes.h"
 #include "sweep/inputs.h"
+#include "sweep/plan.h"
+#include "sweep/scores.h"
 
 #include <caravan/base.h>
 #include <caravan/engine.h>
-
-typedef struct cv_sahara cv_sahara;
 
 /* No head chosen yet, all boards empty (NaN). inputs must outlive it; its job has sahara_steps > 0. Free
  * with cv_sahara_free, which accepts NULL. */
@@ -29,6 +28,12 @@ cv_head_group cv_sahara_group(const cv_sahara *sahara, int model, int ablation);
 /* The score of one head in the step under way, in degrees; NaN if it has none. */
 void cv_sahara_put(cv_sahara *sahara, int model, int ablation, int layer, int head, double angle);
 
+/* The scores of all heads in the first step are the sweep's angles, which scores holds all. */
+void cv_sahara_put_sweep(cv_sahara *sahara, const cv_scores *scores);
+
+/* A unit of the step under way: values as cv_unit_values has them, angles alone. */
+void cv_sahara_put_unit(cv_sahara *sahara, const cv_unit *unit, const double *values);
+
 /* Ends the step: the head of the largest angle joins each group, of equal ones the lowest layer and head.
  * Bad input, naming model and head, if a head that could join has no angle. */
 bool cv_sahara_choose(cv_sahara *sahara, cv_error *err);
@@ -36,7 +41,7 @@ bool cv_sahara_choose(cv_sahara *sahara, cv_error *err);
 /* The angles of a step [layers, heads], in degrees, NaN for the heads of its group; owned by sahara. */
 const double *cv_sahara_board(const cv_sahara *sahara, int model, int ablation, int step);
 
-/* The chosen heads as bytes for another rank, and back into one that has fewer. */
+/* The chosen heads as bytes for another rank, and back. After an error only cv_sahara_free is left to do. */
 void cv_sahara_pack(const cv_sahara *sahara, cv_buffer *out);
 bool cv_sahara_unpack(cv_sahara *sahara, const char *data, size_t length, cv_error *err);
 

@@ -9,8 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A unit has at most so many items: some seconds of a small model. */
-enum { MOST_ITEMS = 64 };
+enum { MOST_ITEMS = 64 }; /* of a batch: some seconds of a small model */
 
 struct cv_utility {
     const cv_inputs *inputs;
@@ -31,7 +30,8 @@ static const cv_task_pairs *pairs_of(const cv_utility *u, const cv_utility_row *
 static void add_row(cv_utility *u, int model, int ablation, int task, int group)
 {
     cv_job_group_kind kind = u->inputs->job.evaluate.groups[group].kind;
-    if (kind == CV_GROUP_PER_PROMPT || kind == CV_GROUP_EACH_HEAD || (kind == CV_GROUP_NONE && ablation > 0)) return;
+    if (kind == CV_GROUP_PER_PROMPT || kind == CV_GROUP_EACH_HEAD) return;
+    if (!cv_group_has_rows(&u->inputs->job, group, ablation)) return;
     cv_utility_row row = {.model = model, .ablation = ablation, .group = group, .task = task};
     row.first = u->num_items;
     row.first_pair = u->num_pairs;
@@ -83,9 +83,9 @@ static const cv_utility_row *row_of(const cv_utility *u, size_t item)
     return &u->rows[r];
 }
 
-/* ---- units ---- */
+/* ---- batches ---- */
 
-/* A unit's choices: pairs [begin, begin + texts.num) of its row's task. */
+/* A batch's choices: pairs [begin, begin + texts.num) of its row's task. */
 typedef struct choices {
     const cv_utility_row *row;
     cv_head_group group;
@@ -106,43 +106,56 @@ static choices choices_of(const cv_utility *u, size_t begin, size_t end)
                      {last - first, pairs->ids + first, pairs->count + first, pairs->context + first}};
 }
 
-cv_utility_unit *cv_utility_plan(const cv_utility *u, size_t *count)
+static choices choices_in(const cv_utility *u, const cv_batch *batch)
 {
-    cv_utility_unit *units = cv_alloc(u->num_items, sizeof *units);
-    *count = 0;
-    for (size_t r = 0; r < u->num_rows; r++)
-        for (size_t i = 0; i < u->rows[r].count; i += MOST_ITEMS) {
-            size_t left = u->rows[r].count - i, begin = u->rows[r].first + i;
-            size_t end = begin + (left < MOST_ITEMS ? left : MOST_ITEMS);
-            choices c = choices_of(u, begin, end);
-            cv_wavefront_cost cost =
-                cv_loglikelihood_estimate(u->inputs->models[c.row->model], &c.texts, &c.group, CV_LOGLIKELIHOOD_ROWS);
-            units[(*count)++] =
-                (cv_utility_unit){begin, end, cost.work.operations, cost.memory_bytes, cost.thread_bytes};
-        }
-    return units;
+    return choices_of(u, (size_t)batch->begin, (size_t)batch->end);
 }
 
-int cv_utility_model(const cv_utility *u, const cv_utility_unit *unit)
+static int model_of(const void *context, size_t item)
 {
-    return row_of(u, (size_t)unit->begin)->model;
+    return row_of(context, item)->model;
 }
 
-void cv_utility_describe(const cv_utility *u, const cv_utility_unit *unit, cv_buffer *out)
+static size_t reach(const void *context, size_t begin)
 {
-    choices c = choices_of(u, (size_t)unit->begin, (size_t)unit->end);
-    const int64_t parts[] = {c.row->model, c.row->ablation,      c.row->group,
-                             c.row->task,  (int64_t)unit->begin, (int64_t)unit->end};
+    const cv_utility_row *row = row_of(context, begin);
+    size_t end = row->first + row->count;
+    return end - begin < MOST_ITEMS ? end : begin + MOST_ITEMS;
+}
+
+static cv_wavefront_cost price(const void *context, size_t begin, size_t end)
+{
+    const cv_utility *u = context;
+    choices c = choices_of(u, begin, end);
+    const cv_model *model = u->inputs->models[c.row->model];
+    cv_wavefront_cost cost = cv_loglikelihood_estimate(model, &c.texts, &c.group, CV_LOGLIKELIHOOD_ROWS);
+    cost.memory_bytes += cv_kept_layers_bytes(u->inputs, c.row->model);
+    return cost;
+}
+
+cv_batch *cv_utility_plan(const cv_utility *u, size_t *count, cv_error *err)
+{
+    cv_batching batching = {u->inputs, "question", u->num_items, u, model_of, reach, price};
+    return cv_batches_cut(&batching, count, err);
+}
+
+int cv_utility_model(const cv_utility *u, const cv_batch *batch)
+{
+    return model_of(u, (size_t)batch->begin);
+}
+
+void cv_utility_describe(const cv_utility *u, const cv_batch *batch, cv_buffer *out)
+{
+    choices c = choices_in(u, batch);
+    const int64_t parts[] = {c.row->model, c.row->ablation,       c.row->group,
+                             c.row->task,  (int64_t)batch->begin, (int64_t)batch->end};
     cv_put_array(out, parts, sizeof parts / sizeof parts[0], sizeof parts[0]);
-    for (size_t h = 0; h < c.group.count; h++) {
-        cv_put_i64(out, c.group.heads[h].layer);
-        cv_put_i64(out, c.group.heads[h].head);
-    }
+    cv_put_heads(out, c.group.heads, c.group.count);
 }
 
-bool cv_utility_run(const cv_utility *u, cv_engine *engine, const cv_utility_unit *unit, cv_buffer *out, cv_error *err)
+bool cv_utility_run(const cv_utility *u, cv_engine *engine, const cv_batch *batch, cv_buffer *out, cv_error *err)
 {
-    choices c = choices_of(u, (size_t)unit->begin, (size_t)unit->end);
+    choices c = choices_in(u, batch);
     double *values = cv_alloc(cv_continuations_tokens(&c.texts), sizeof *values);
     double *sums = cv_alloc(c.texts.num, sizeof *sums);
     bool ok = cv_loglikelihood(engine, &c.texts, &c.group, CV_LOGLIKELIHOOD_ROWS, values, err);
@@ -155,18 +168,18 @@ bool cv_utility_run(const cv_utility *u, cv_engine *engine, const cv_utility_uni
     return ok;
 }
 
-bool cv_utility_put(cv_utility *u, const cv_utility_unit *unit, const char *bytes, size_t length, cv_error *err)
+bool cv_utility_put(cv_utility *u, const cv_batch *batch, const char *bytes, size_t length, cv_error *err)
 {
-    choices c = choices_of(u, (size_t)unit->begin, (size_t)unit->end);
+    choices c = choices_in(u, batch);
     cv_cursor in = cv_cursor_at(bytes, length);
     size_t count;
     double *sums = cv_get_array(&in, &count, sizeof *sums);
     bool ok = cv_cursor_done(&in) && count == c.texts.num;
-    for (size_t i = 0; ok && i < count; i++) u->values[c.row->first_pair + c.begin + i] = sums[i];
     for (size_t i = 0; ok && i < count; i++) ok = isfinite(sums[i]);
+    for (size_t i = 0; ok && i < count; i++) u->values[c.row->first_pair + c.begin + i] = sums[i];
     free(sums);
     return ok || cv_failed(err, "the log-likelihoods of items %llu to %llu arrived damaged or are not numbers",
-                           (unsigned long long)unit->begin + 1, (unsigned long long)unit->end);
+                           (unsigned long long)batch->begin + 1, (unsigned long long)batch->end);
 }
 
 const double *cv_utility_values(const cv_utility *u, const cv_utility_row *row)

@@ -6,6 +6,7 @@
 #define CV_UTILITY_H
 
 #include "base/buffer.h"
+#include "sweep/batch.h"
 #include "sweep/chosen.h"
 #include "sweep/inputs.h"
 
@@ -24,12 +25,6 @@ typedef struct cv_utility_row {
     size_t first_pair; /* its choices' place among all log-likelihoods */
 } cv_utility_row;
 
-/* Items [begin, end) of one row. */
-typedef struct cv_utility_unit {
-    uint64_t begin, end;
-    uint64_t operations, memory_bytes, thread_bytes;
-} cv_utility_unit;
-
 typedef struct cv_utility cv_utility;
 
 /* The grid, without answers. The clean model's rows stand under the first ablation only. inputs and
@@ -43,21 +38,21 @@ const cv_utility_row *cv_utility_rows(const cv_utility *utility, size_t *count);
 /* A row's heads for tables, as in cv_groups_label. Free with free(). */
 char *cv_utility_label(const cv_utility *utility, const cv_utility_row *row);
 
-/* Units [*count] in grid order, to be freed with free(). */
-cv_utility_unit *cv_utility_plan(const cv_utility *utility, size_t *count);
+/* The rows' items in batches, as cv_batches_cut makes them, each of one row. */
+cv_batch *cv_utility_plan(const cv_utility *utility, size_t *count, cv_error *err);
 
-int cv_utility_model(const cv_utility *utility, const cv_utility_unit *unit);
+int cv_utility_model(const cv_utility *utility, const cv_batch *batch);
 
-/* Appends what tells a unit from others: its items, and the heads that are off. */
-void cv_utility_describe(const cv_utility *utility, const cv_utility_unit *unit, cv_buffer *out);
+/* Appends what tells a batch from others: its items, and the heads that are off. */
+void cv_utility_describe(const cv_utility *utility, const cv_batch *batch, cv_buffer *out);
 
-/* Appends the log-likelihoods of a unit's choices to *out, by an engine of its model. */
-bool cv_utility_run(const cv_utility *utility, cv_engine *engine, const cv_utility_unit *unit, cv_buffer *out,
-                    cv_error *err);
-/* Takes what cv_utility_run made. */
-bool cv_utility_put(cv_utility *utility, const cv_utility_unit *unit, const char *bytes, size_t length, cv_error *err);
+/* Appends the log-likelihoods of a batch's choices to *out, by an engine of its model. */
+bool cv_utility_run(const cv_utility *utility, cv_engine *engine, const cv_batch *batch, cv_buffer *out, cv_error *err);
 
-/* A row's log-likelihoods, in nats, of all choices of all items; NULL before every unit was put. */
+/* Takes what cv_utility_run made; after an error the utility is as before. */
+bool cv_utility_put(cv_utility *utility, const cv_batch *batch, const char *bytes, size_t length, cv_error *err);
+
+/* A row's log-likelihoods, in nats, of all choices of all items; NULL before every batch of it was put. */
 const double *cv_utility_values(const cv_utility *utility, const cv_utility_row *row);
 
 #endif

@@ -94,8 +94,8 @@ START_TEST(answers_grow_with_groups_and_length)
     s.inputs.job.evaluate.max_new_tokens = 10;
     forecast_or_fail(&s, &longer);
     uint64_t one = fewer.stages[3].operations;
-    ck_assert_uint_gt(whole.stages[3].operations, 19 * one);
-    ck_assert_uint_lt(whole.stages[3].operations, 23 * one);
+    ck_assert_uint_gt(whole.stages[3].operations, 17 * one); /* prompts are read once for several groups */
+    ck_assert_uint_lt(whole.stages[3].operations, 21 * one);
     ck_assert_uint_gt(longer.stages[3].operations, one);
     cv_forecast_free(&whole);
     cv_forecast_free(&fewer);
