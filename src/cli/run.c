@@ -4,6 +4,7 @@
 #include "cli/verb.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/launch.h"
@@ -19,7 +20,7 @@
 #include <string.h>
 
 static const char help[] =
-    "usage: caravan run JOB.json [--output DIR] [--engine wavefront|plain] [--precision f32]\n"
+    "usage: caravan run JOB.json [--output DIR] [--models A,B] [--from DIR]... [--engine wavefront|plain]\n"
     "\n"
     "Switches off every head of every model of the job, one at a time, and scores how far the model moves\n"
     "on the prompts; then, where the job says so, searches for groups of heads and measures what switching\n"
@@ -31,6 +32,10 @@ static const char help[] =
     "  --output DIR      results folder, in place of the job's\n"
     "  --engine NAME     wavefront (all heads at once, the default) or plain (one pass a head and prompt)\n"
     "  --precision NAME  f32\n"
+    "  --models A,B      only these of the job's models, as one task of a job array does; their results are\n"
+    "                    those that the whole job would give\n"
+    "  --from DIR        takes over what another run of the job, or of some of its models, has finished in\n"
+    "                    its results folder DIR; may be given more than once\n"
     "\n"
     "A run that was ended early goes on where it was when the same command is given again, with any number\n"
     "of ranks. Prints the ten top heads of each model; the results folder has the rest.\n";
@@ -109,6 +114,20 @@ static void announce(const cv_session *s)
             s->plan.count == 1 ? "" : "s", ranks, ranks == 1 ? "" : "s");
 }
 
+/* Brings what other runs of the job, or of parts of it, have finished into the journal. */
+static bool take_over(cv_session *s, const cv_identity *identity, cv_error *err)
+{
+    for (size_t i = 0; i < s->from.count; i++) {
+        size_t added;
+        char *path = cv_path_join(s->from.items[i], "journal");
+        bool ok = cv_journal_import(s->journal, path, identity, &added, err);
+        if (ok) cv_info("%s: %zu finished unit%s taken over", path, added, added == 1 ? "" : "s");
+        free(path);
+        if (!ok) return false;
+    }
+    return true;
+}
+
 /* Rank 0's: the folder, and the journal before anything else in it, as another run may be at work there. */
 static bool open_folder(cv_session *s, cv_error *err)
 {
@@ -119,8 +138,9 @@ static bool open_folder(cv_session *s, cv_error *err)
     s->folder = cv_folder_open(s->inputs.job.output, err);
     if (s->folder && cv_identity_of_run(&s->inputs, &s->sources, &identity, err))
         s->journal = cv_journal_open(s->folder, &identity, err);
+    bool ok = s->journal && take_over(s, &identity, err);
     cv_identity_free(&identity);
-    if (!s->journal) return false;
+    if (!ok) return false;
     if (!cv_status_write(s->folder, CV_RUN_RUNNING, &s->progress, NULL, err)) {
         err->status = CV_BAD_INPUT; /* an output that cannot be written is one that was named wrongly */
         return false;
@@ -268,6 +288,7 @@ static void close_session(cv_session *s)
     cv_sources_free(&s->sources);
     cv_plan_free(&s->plan);
     cv_inputs_free(&s->inputs);
+    cv_words_free(&s->from);
     free(s->reports);
     free(s->stages);
     cv_cluster_close(s->cluster);
@@ -277,12 +298,15 @@ static bool run(int argc, char **argv, cv_error *err)
 {
     const char *path = NULL;
     cv_job_options options = {0};
+    cv_session s = {0};
     const cv_option known[] = {{.name = "--output", .text = &options.output},
                                {.name = "--engine", .text = &options.engine},
                                {.name = "--precision", .text = &options.precision},
+                               {.name = "--models", .text = &options.models},
+                               {.name = "--from", .list = &s.from},
                                {0}};
     const cv_argument arguments[] = {{"JOB.json", &path}, {0}};
-    cv_session s = {.cluster = cv_cluster_open(NULL, NULL)};
+    s.cluster = cv_cluster_open(NULL, NULL);
     cv_launch_environment environment = cv_launch_environment_get();
     bool ok = cv_options_read("run", argc, argv, known, arguments, err) &&
               cv_launch_check(&environment, cv_cluster_size(s.cluster), err);

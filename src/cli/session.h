@@ -3,6 +3,7 @@
 #define CV_SESSION_H
 
 #include "cli/progress.h"
+#include "cli/verb.h"
 #include "cluster/cluster.h"
 #include "cluster/dispatch.h"
 #include "report/answers.h"
@@ -39,6 +40,7 @@ typedef struct cv_session {
     cv_sources sources;
     cv_folder *folder;
     cv_journal *journal;
+    cv_words from; /* results folders of other runs, whose finished units are taken over */
     cv_scores *scores;
     cv_verdict *verdicts;
     cv_rank_report *reports; /* [ranks] */

@@ -44,11 +44,14 @@ static uint64_t unit_cost(const cv_session *s, size_t item)
     return s->plan.units[item].operations;
 }
 
+/* By names, not by numbers in the job: another part of the job may have other numbers. */
 static void describe_unit(const cv_session *s, size_t item, cv_buffer *out)
 {
     const cv_unit *u = &s->plan.units[item];
-    const int32_t parts[] = {u->model,       u->ablation,  u->set,        u->prompt_begin, u->prompt_end,
-                             u->layer_begin, u->layer_end, u->head_begin, u->head_end,     u->step};
+    cv_put_text(out, s->inputs.job.models[u->model].name);
+    cv_put_text(out, s->inputs.job.ablation_names[u->ablation]);
+    const int32_t parts[] = {u->set,       u->prompt_begin, u->prompt_end, u->layer_begin,
+                             u->layer_end, u->head_begin,   u->head_end,   u->step};
     cv_put_array(out, parts, sizeof parts / sizeof parts[0], sizeof parts[0]);
     cv_head_group group = group_of(s, u);
     cv_put_heads(out, group.heads, group.count);

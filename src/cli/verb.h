@@ -16,8 +16,8 @@ typedef struct cv_verb {
     bool (*run)(int argc, char **argv, cv_error *err); /* what stands behind the verb's name */
 } cv_verb;
 
-extern const cv_verb cv_bench_verb, cv_run_verb, cv_plan_verb, cv_inspect_verb, cv_tokens_verb, cv_logits_verb, cv_generate_verb,
-    cv_utility_verb;
+extern const cv_verb cv_bench_verb, cv_run_verb, cv_plan_verb, cv_inspect_verb, cv_tokens_verb, cv_logits_verb,
+    cv_generate_verb, cv_utility_verb;
 
 /* Values of an option that may be given more than once. Start with {0}; words are borrowed from argv. */
 typedef struct cv_words {

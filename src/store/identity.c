@@ -217,34 +217,63 @@ static bool judge(const difference *d, const char *journal, cv_error *err)
     return true;
 }
 
-/* Compares one kind, first by what we have, then for what only the journal has. */
-static bool check_kind(const cv_identity *identity, cv_identity_kind kind, json_t *theirs, const char *journal,
-                       cv_error *err)
+/* The length of "model NAME: " in an entry's name; 0 for an entry that is of no model. */
+static size_t model_of(const char *name)
 {
-    for (size_t i = 0; i < identity->count; i++) {
+    const char *colon = strncmp(name, "model ", 6) == 0 ? strstr(name, ": ") : NULL;
+    return colon ? (size_t)(colon - name) + 2 : 0;
+}
+
+/* Sees whether neither side lacks the model that the entry called name is of. */
+static bool both_have(const cv_identity *identity, json_t *theirs, const char *name)
+{
+    size_t length = model_of(name);
+    const char *key;
+    json_t *value;
+    bool mine = false, other = false;
+    for (size_t i = 0; i < identity->count; i++) mine = mine || strncmp(identity->entries[i].name, name, length) == 0;
+    json_object_foreach (theirs, key, value) other = other || strncmp(key, name, length) == 0;
+    return mine && other;
+}
+
+/* With partly, entries of models that one side lacks are not compared. */
+static bool is_compared(const cv_identity *identity, json_t *theirs, const char *name, bool partly)
+{
+    return !partly || model_of(name) == 0 || both_have(identity, theirs, name);
+}
+
+/* Compares one kind, first by what we have, then for what only the journal has. */
+static bool check_kind(const cv_identity *identity, cv_identity_kind kind, json_t *theirs, bool partly,
+                       const char *journal, cv_error *err)
+{
+    json_t *left = json_copy(theirs); /* what only the journal has */
+    bool ok = true;
+    for (size_t i = 0; ok && i < identity->count; i++) {
         const cv_identity_entry *mine = &identity->entries[i];
-        if (mine->kind != kind) continue;
+        if (mine->kind != kind || !is_compared(identity, theirs, mine->name, partly)) continue;
         const char *was = json_string_value(json_object_get(theirs, mine->name));
         difference d = {kind, mine->shown, was, mine->value};
-        if ((!was || strcmp(was, mine->value) != 0) && !judge(&d, journal, err)) return false;
-        json_object_del(theirs, mine->name);
+        ok = (was && strcmp(was, mine->value) == 0) || judge(&d, journal, err);
+        json_object_del(left, mine->name);
     }
     const char *name;
     json_t *value;
-    json_object_foreach (theirs, name, value) {
+    json_object_foreach (left, name, value) {
         difference d = {kind, name, json_is_string(value) ? json_string_value(value) : "unreadable", NULL};
-        if (!judge(&d, journal, err)) return false;
+        ok = ok && (!is_compared(identity, theirs, name, partly) || judge(&d, journal, err));
     }
-    return true;
+    json_decref(left);
+    return ok;
 }
 
-bool cv_identity_check(const cv_identity *identity, const char *text, size_t length, const char *journal, cv_error *err)
+bool cv_identity_check(const cv_identity *identity, const char *text, size_t length, bool partly, const char *journal,
+                       cv_error *err)
 {
     json_t *top = cv_json_parse(text, length, journal, 0, err);
     if (!top) return false;
     bool ok = true;
     for (int kind = 0; ok && kind < CV_NUM_IDENTITY_KINDS; kind++)
-        ok = check_kind(identity, (cv_identity_kind)kind, json_object_get(top, kind_names[kind]), journal, err);
+        ok = check_kind(identity, (cv_identity_kind)kind, json_object_get(top, kind_names[kind]), partly, journal, err);
     json_decref(top);
     return ok;
 }

@@ -45,8 +45,9 @@ bool cv_identity_of_run(const cv_inputs *inputs, const cv_sources *sources, cv_i
 char *cv_identity_text(const cv_identity *identity, size_t *length);
 
 /* Bad input if text, which journal (a path, for messages) holds, is of something else; the message names
- * the first difference. Warns of another machine. */
-bool cv_identity_check(const cv_identity *identity, const char *text, size_t length, const char *journal,
+ * the first difference. Warns of another machine. With partly, each side may have models that the other
+ * lacks. */
+bool cv_identity_check(const cv_identity *identity, const char *text, size_t length, bool partly, const char *journal,
                        cv_error *err);
 
 #endif

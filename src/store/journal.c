@@ -165,15 +165,40 @@ void cv_journal_close(cv_journal *journal)
 
 /* ---- using ---- */
 
-/* False with *err filled if the record cannot be what the item is. */
-static bool check_item(const cv_journal *journal, const char *phase, const cv_journal_record *r,
-                       const uint64_t *descriptions, size_t count, cv_error *err)
+/* An item by its description. */
+typedef struct entry {
+    uint64_t description;
+    size_t item;
+} entry;
+
+static int by_description(const void *left, const void *right)
 {
-    return (r->item < count && r->description == descriptions[r->item]) ||
-           cv_bad_input(err,
-                        "%s: unit %llu of phase \"%s\" was another one when it was computed, as the run is now cut "
-                        "into other units; choose another output",
-                        journal->file.path, (unsigned long long)r->item, phase);
+    const entry *a = left, *b = right;
+    return (a->description > b->description) - (a->description < b->description);
+}
+
+static int by_number(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static entry *sort_items(const uint64_t *descriptions, size_t count)
+{
+    entry *entries = cv_alloc(count, sizeof *entries);
+    for (size_t i = 0; i < count; i++) entries[i] = (entry){descriptions[i], i};
+    if (count) qsort(entries, count, sizeof *entries, by_description);
+    return entries;
+}
+
+/* Hands one record's bytes to take, in memory aligned for any type. */
+static bool hand_over(const cv_journal_record *r, size_t item, cv_journal_take take, void *context, cv_error *err)
+{
+    char *aligned = cv_alloc(r->length, 1);
+    if (r->length) memcpy(aligned, r->bytes, r->length);
+    bool ok = take(context, item, r->length ? aligned : NULL, r->length, err);
+    free(aligned);
+    return ok;
 }
 
 bool cv_journal_resume(cv_journal *journal, const char *phase, const uint64_t *descriptions, size_t count,
@@ -181,22 +206,67 @@ bool cv_journal_resume(cv_journal *journal, const char *phase, const uint64_t *d
 {
     cv_journal_file *file = &journal->file;
     uint64_t wanted = cv_hash64(phase, strlen(phase));
+    entry *entries = sort_items(descriptions, count);
+    bool ok = true;
     if (count) memset(done, 0, count * sizeof *done);
-    for (size_t i = 0; i < file->count; i++) {
+    for (size_t i = 0; ok && i < file->count; i++) {
         cv_journal_record r;
         if (file->places[i].phase != wanted) continue;
-        if (!cv_journal_file_read(file, i, &r, err) || !check_item(journal, phase, &r, descriptions, count, err))
-            return false;
-        size_t item = (size_t)r.item;
-        if (done[item]) continue;
-        char *aligned = cv_alloc(r.length, 1);
-        if (r.length) memcpy(aligned, r.bytes, r.length);
-        bool ok = take(context, item, r.length ? aligned : NULL, r.length, err);
-        free(aligned);
-        if (!ok) return cv_error_prefix(err, "%s", file->path);
-        done[item] = true;
+        ok = cv_journal_file_read(file, i, &r, err);
+        entry key = {r.description, 0};
+        const entry *found = ok && count ? bsearch(&key, entries, count, sizeof *entries, by_description) : NULL;
+        if (!found || done[found->item]) continue;
+        ok = hand_over(&r, found->item, take, context, err) || cv_error_prefix(err, "%s", file->path);
+        done[found->item] = ok;
     }
-    return true;
+    free(entries);
+    return ok;
+}
+
+/* What the journal's records are, as one number each (of phase and description), sorted. */
+static uint64_t *sort_records(cv_journal_file *file, cv_error *err)
+{
+    uint64_t *keys = cv_alloc(file->count, sizeof *keys);
+    for (size_t i = 0; i < file->count; i++) {
+        cv_journal_record r;
+        if (!cv_journal_file_read(file, i, &r, err)) {
+            free(keys);
+            return NULL;
+        }
+        keys[i] = file->places[i].phase ^ r.description;
+    }
+    if (file->count) qsort(keys, file->count, sizeof *keys, by_number);
+    return keys;
+}
+
+/* Copies record i of another file, unless it is among keys [count]. */
+static bool import_record(cv_journal *journal, cv_journal_file *other, size_t i, const uint64_t *keys, size_t count,
+                          size_t *added, cv_error *err)
+{
+    cv_journal_record r;
+    if (!cv_journal_file_read(other, i, &r, err)) return false;
+    uint64_t key = other->places[i].phase ^ r.description;
+    if (count && bsearch(&key, keys, count, sizeof *keys, by_number)) return true;
+    char *phase = cv_strndup(r.phase, r.phase_length);
+    bool ok = cv_journal_append(journal, phase, (size_t)r.item, r.description, r.bytes, r.length, err);
+    free(phase);
+    *added += ok;
+    return ok;
+}
+
+bool cv_journal_import(cv_journal *journal, const char *path, const cv_identity *identity, size_t *added, cv_error *err)
+{
+    cv_journal_file other;
+    size_t count = journal->file.count;
+    *added = 0;
+    bool ok = cv_journal_file_open_to_read(&other, path, identity, err);
+    uint64_t *keys = ok ? sort_records(&journal->file, err) : NULL;
+    for (size_t i = 0; keys && ok && i < other.count; i++)
+        ok = import_record(journal, &other, i, keys, count, added, err);
+    ok = ok && keys;
+    free(keys);
+    cv_journal_file_close(&other);
+    return ok;
 }
 
 /* What the thread met. */

@@ -25,6 +25,12 @@ typedef struct cv_journal cv_journal;
  * Ends with cv_journal_close, which accepts NULL. */
 cv_journal *cv_journal_open(const cv_folder *folder, const cv_identity *identity, cv_error *err);
 
+/* Adds all records of another run's journal that this one lacks, so that parts of a job that were run apart
+ * come together: path is its file, which is only read. Bad input if it is of another identity, but for
+ * models that only one of both has. *added is how many. */
+bool cv_journal_import(cv_journal *journal, const char *path, const cv_identity *identity, size_t *added,
+                       cv_error *err);
+
 /* Flushes as far as possible and lets go of the lease. A journal without a record is removed. */
 void cv_journal_close(cv_journal *journal);
 
@@ -37,8 +43,9 @@ const char *cv_journal_path(const cv_journal *journal);
 typedef bool (*cv_journal_take)(void *context, size_t item, const char *bytes, size_t length, cv_error *err);
 
 /* Hands what the journal has of a phase to take, each item once, in the order written, and sets done of
- * those items. descriptions [count] are the hashes (cv_hash64) of what the items are now, done [count] is
- * the caller's. Bad input if an item is not what it was when it was written: the phase is another. */
+ * those items. An item is known by what it is, not by its number: descriptions [count] are the hashes
+ * (cv_hash64) of what the items are now, all different; records of anything else are passed over. done
+ * [count] is the caller's. */
 bool cv_journal_resume(cv_journal *journal, const char *phase, const uint64_t *descriptions, size_t count,
                        cv_journal_take take, void *context, bool *done, cv_error *err);
 

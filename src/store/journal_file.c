@@ -186,6 +186,11 @@ static bool scan(cv_journal_file *file, uint64_t size, cv_error *err)
     }
     if (state == RECORD_UNREADABLE) return false;
     if (state == RECORD_GOOD) return true;
+    if (file->only_read) {
+        cv_warn("%s: its last %llu bytes are torn or damaged and are not read", file->path,
+                (unsigned long long)(size - file->length));
+        return true;
+    }
     cv_warn("%s: the last %llu bytes, from byte %llu on, are torn or damaged and are cut off; %zu finished unit%s "
             "stay%s",
             file->path, (unsigned long long)(size - file->length), (unsigned long long)file->length, file->count,
@@ -200,7 +205,7 @@ static bool scan(cv_journal_file *file, uint64_t size, cv_error *err)
 static bool open_file(cv_journal_file *file, uint64_t *size, cv_error *err)
 {
     struct stat info;
-    file->fd = open(file->path, O_RDWR | O_APPEND | O_CLOEXEC | O_NONBLOCK);
+    file->fd = open(file->path, (file->only_read ? O_RDONLY : O_RDWR | O_APPEND) | O_CLOEXEC | O_NONBLOCK);
     if (file->fd < 0) return cv_failed(err, "%s: cannot be opened: %s", file->path, strerror(errno));
     if (fstat(file->fd, &info) != 0) return cv_failed(err, "%s: %s", file->path, strerror(errno));
     if (!S_ISREG(info.st_mode)) return cv_bad_input(err, "%s: is not a regular file; remove it", file->path);
@@ -236,13 +241,14 @@ static bool open_header(cv_journal_file *file, const char *aside, const cv_ident
     case HEADER_FOREIGN:
         return cv_bad_input(err, "%s: is not a journal of Caravan; move it away, or choose another output", file->path);
     case HEADER_DAMAGED:
+        if (file->only_read) return cv_bad_input(err, "%s: is damaged from its beginning on", file->path);
         *again = true;
         return begin_anew(file, aside, identity, err);
     case HEADER_GOOD:
         break;
     }
     bool ok = version == VERSION
-                  ? cv_identity_check(identity, text, text_length, file->path, err)
+                  ? cv_identity_check(identity, text, text_length, file->only_read, file->path, err)
                   : cv_bad_input(err,
                                  "%s: was written by another version of Caravan or on another kind of machine; "
                                  "choose another output",
@@ -262,6 +268,16 @@ bool cv_journal_file_open(cv_journal_file *file, const char *path, const char *a
     if (again && !open_header(file, aside, identity, &size, &again, err)) return false;
     if (again) return cv_failed(err, "%s: is damaged as soon as it is written", path);
     return scan(file, size, err);
+}
+
+bool cv_journal_file_open_to_read(cv_journal_file *file, const char *path, const cv_identity *identity, cv_error *err)
+{
+    uint64_t size = 0;
+    bool again = false;
+    *file = (cv_journal_file){.path = cv_strdup(path), .fd = -1, .only_read = true};
+    if (!cv_file_exists(path))
+        return cv_bad_input(err, "%s: there is no journal; name the results folder of a run", path);
+    return open_header(file, NULL, identity, &size, &again, err) && scan(file, size, err);
 }
 
 void cv_journal_file_close(cv_journal_file *file)

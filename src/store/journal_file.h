@@ -29,6 +29,7 @@ typedef struct cv_journal_place {
 typedef struct cv_journal_file {
     char *path; /* owned */
     int fd;
+    bool only_read;                          /* nothing is written, not even a damaged end cut off */
     uint64_t length;                         /* bytes of the file that are good */
     unsigned char last[CV_JOURNAL_CHECKSUM]; /* the last checksum in them */
     cv_journal_place *places;                /* [count] the good records, owned */
@@ -48,6 +49,9 @@ typedef struct cv_journal_record {
  * or no journal of ours. Ends with cv_journal_file_close, on error too. */
 bool cv_journal_file_open(cv_journal_file *file, const char *path, const char *aside, const cv_identity *identity,
                           cv_error *err);
+/* Opens another run's journal, which stays as it is, and reads its good records. Bad input if there is none
+ * at path, or it is of another identity but for models that only one of both has. */
+bool cv_journal_file_open_to_read(cv_journal_file *file, const char *path, const cv_identity *identity, cv_error *err);
 void cv_journal_file_close(cv_journal_file *file);
 
 /* Reads record i < count anew. */

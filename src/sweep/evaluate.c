@@ -233,8 +233,8 @@ void cv_evaluation_describe(const cv_evaluation *e, const cv_batch *batch, cv_bu
 {
     for (size_t i = (size_t)batch->begin; i < batch->end; i++) {
         const cv_answer_row *row = row_of(e, i);
-        const int64_t parts[] = {row->model,  row->ablation, row->group,
-                                 row->decode, row->set,      (int64_t)(i - row->first)};
+        const int64_t parts[] = {row->ablation, row->group, row->decode, row->set, (int64_t)(i - row->first)};
+        cv_put_text(out, e->inputs->job.models[row->model].name);
         cv_put_array(out, parts, sizeof parts / sizeof parts[0], sizeof parts[0]);
         cv_head_group group = sequence_of(e, i).group;
         cv_put_heads(out, group.heads, group.count);

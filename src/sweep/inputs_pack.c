@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Ranks of different builds would read each other's bytes wrongly. */
-static const char build[] = "caravan inputs 3, " CARAVAN_VERSION " " CARAVAN_GIT;
+static const char build[] = "caravan inputs 4, " CARAVAN_VERSION " " CARAVAN_GIT;
 
 /* ---- packing ---- */
 
@@ -22,6 +22,10 @@ static void pack_job(const cv_job *job, cv_buffer *out)
     cv_put_array(out, job->text, job->text_length, 1);
     cv_put_text(out, cv_engine_choice_name(job->engine));
     cv_put_text(out, job->output);
+    cv_buffer names = {0};
+    for (int m = 0; m < job->num_models; m++) cv_buffer_printf(&names, "%s%s", m ? "," : "", job->models[m].name);
+    cv_put_text(out, names.data);
+    cv_buffer_free(&names);
 }
 
 /* What tells one checkpoint from another without reading its weights. */
@@ -77,14 +81,15 @@ static bool unpack_job(cv_cursor *in, cv_job *job, cv_error *err)
     char *file = cv_get_text(in);
     size_t length;
     char *text = cv_get_array(in, &length, 1);
-    char *engine = cv_get_text(in), *output = cv_get_text(in);
-    cv_job_options options = {.engine = engine, .output = output};
+    char *engine = cv_get_text(in), *output = cv_get_text(in), *models = cv_get_text(in);
+    cv_job_options options = {.engine = engine, .output = output, .models = models};
     bool ok = (file && text && in->ok) || cv_failed(err, "the inputs arrived damaged");
     ok = ok && cv_job_parse(text, length, file, &options, job, err);
     free(file);
     free(text);
     free(engine);
     free(output);
+    free(models);
     return ok;
 }
 

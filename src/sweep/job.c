@@ -211,6 +211,59 @@ static bool read_top(const cv_job_reader *r, const json_t *top)
            read_engine(r, top) && read_output(r, top);
 }
 
+static void free_model(cv_job_model *model)
+{
+    free(model->name);
+    free(model->path);
+    free(model->base);
+}
+
+/* Sees whether name is one of those in list, which has commas between. */
+static bool is_listed(const char *list, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = list; at; at = strchr(at, ',')) {
+        if (*at == ',') at++;
+        if (strncmp(at, name, length) == 0 && (at[length] == ',' || !at[length])) return true;
+        if (!*at) break;
+    }
+    return false;
+}
+
+/* The first name of the list that no model has, to be freed with free(); NULL if there is none. */
+static char *unknown_model(const cv_job *job, const char *list)
+{
+    while (list) {
+        size_t length = strcspn(list, ",");
+        bool found = false;
+        for (int m = 0; m < job->num_models; m++)
+            found = found || (strlen(job->models[m].name) == length && strncmp(job->models[m].name, list, length) == 0);
+        if (!found) return cv_strndup(list, length);
+        list = list[length] ? list + length + 1 : NULL;
+    }
+    return NULL;
+}
+
+static bool keep_models(cv_job *job, const char *list, cv_error *err)
+{
+    char *unknown = unknown_model(job, list);
+    int kept = 0;
+    if (unknown) {
+        cv_bad_input(err, "--models names \"%s\", which %s has not; give names of its models, with commas between",
+                     unknown, job->file);
+        free(unknown);
+        return false;
+    }
+    for (int m = 0; m < job->num_models; m++) {
+        if (is_listed(list, job->models[m].name))
+            job->models[kept++] = job->models[m];
+        else
+            free_model(&job->models[m]);
+    }
+    job->num_models = kept;
+    return true;
+}
+
 static bool apply_options(cv_job *job, const cv_job_options *options, cv_error *err)
 {
     if (options->output) {
@@ -223,6 +276,7 @@ static bool apply_options(cv_job *job, const cv_job_options *options, cv_error *
             return cv_bad_input(err, "--engine \"%s\" is unknown; use wavefront or plain", options->engine);
         job->engine = strcmp(options->engine, "plain") == 0 ? CV_ENGINE_PLAIN : CV_ENGINE_WAVEFRONT;
     }
+    if (options->models && !keep_models(job, options->models, err)) return false;
     return !options->precision || check_precision(options->precision, "--precision", err);
 }
 
@@ -253,11 +307,7 @@ bool cv_job_load(const char *path, const cv_job_options *options, cv_job *job, c
 
 void cv_job_free(cv_job *job)
 {
-    for (int i = 0; job->models && i < job->num_models; i++) {
-        free(job->models[i].name);
-        free(job->models[i].path);
-        free(job->models[i].base);
-    }
+    for (int i = 0; job->models && i < job->num_models; i++) free_model(&job->models[i]);
     for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {
         free(job->prompts[set].file);
         free(job->prompts[set].column);

@@ -120,6 +120,7 @@ typedef struct cv_job_options {
     const char *output;    /* seen from the working directory */
     const char *engine;    /* "wavefront", "plain" */
     const char *precision; /* "f32" */
+    const char *models;    /* names with commas between: the others are left out */
 } cv_job_options;
 
 /* Reads path. On error *job is empty. Free with cv_job_free. */

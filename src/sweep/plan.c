@@ -329,20 +329,26 @@ static board *list_boards(const cv_inputs *inputs, const cv_sahara *sahara, size
     return boards;
 }
 
-/* Boards are done side by side, so each is cut for its share of the ranks. Their speeds differ, or a cut into
+static double operations_of_model(const board *boards, size_t count, int model)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        if (boards[i].whole.model == model) sum += (double)boards[i].whole.operations;
+    return sum;
+}
+
+/* Boards of a model are done side by side, so each is cut for its share of the ranks. Other models have no
+ * say: parts of a job that are run apart must have the same units. The ranks' speeds differ, or a cut into
  * one equal unit for each would seem best. */
 static void share_ranks(board *boards, size_t count)
 {
-    double whole = 0;
+    for (size_t i = 0; i < count; i++) price_units(&boards[i], &boards[i].whole, 1);
     for (size_t i = 0; i < count; i++) {
-        price_units(&boards[i], &boards[i].whole, 1);
-        whole += (double)boards[i].whole.operations;
-    }
-    for (size_t i = 0; i < count; i++) {
-        int ranks = boards[i].inputs->job.ranks ? boards[i].inputs->job.ranks : AUTOMATIC_RANKS;
-        boards[i].ranks = (int)ceil(ranks * (double)boards[i].whole.operations / whole);
-        boards[i].speeds = cv_alloc((size_t)boards[i].ranks, sizeof *boards[i].speeds);
-        cv_simulate_speeds(boards[i].speeds, boards[i].ranks, 1, SPREAD, 0);
+        board *b = &boards[i];
+        int ranks = b->inputs->job.ranks ? b->inputs->job.ranks : AUTOMATIC_RANKS;
+        b->ranks = (int)ceil(ranks * (double)b->whole.operations / operations_of_model(boards, count, b->whole.model));
+        b->speeds = cv_alloc((size_t)b->ranks, sizeof *b->speeds);
+        cv_simulate_speeds(b->speeds, b->ranks, 1, SPREAD, 0);
     }
 }
 

@@ -147,8 +147,9 @@ int cv_utility_model(const cv_utility *u, const cv_batch *batch)
 void cv_utility_describe(const cv_utility *u, const cv_batch *batch, cv_buffer *out)
 {
     choices c = choices_in(u, batch);
-    const int64_t parts[] = {c.row->model, c.row->ablation,       c.row->group,
-                             c.row->task,  (int64_t)batch->begin, (int64_t)batch->end};
+    const int64_t parts[] = {c.row->ablation, c.row->group, c.row->task, (int64_t)(batch->begin - c.row->first),
+                             (int64_t)(batch->end - c.row->first)};
+    cv_put_text(out, u->inputs->job.models[c.row->model].name);
     cv_put_array(out, parts, sizeof parts / sizeof parts[0], sizeof parts[0]);
     cv_put_heads(out, c.group.heads, c.group.count);
 }

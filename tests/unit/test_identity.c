@@ -62,7 +62,7 @@ static bool is_continued(const cv_inputs *inputs, const cv_sources *sources, cv_
     size_t length;
     char *text = kept(&length);
     cv_identity identity = identity_of(inputs, sources);
-    bool ok = cv_identity_check(&identity, text, length, "out/journal", err);
+    bool ok = cv_identity_check(&identity, text, length, false, "out/journal", err);
     cv_identity_free(&identity);
     free(text);
     return ok;
@@ -186,10 +186,10 @@ START_TEST(utility_files_count_by_content)
     size_t length;
     char *text = cv_identity_text(&before, &length);
     cv_error err;
-    ck_assert(cv_identity_check(&before, text, length, "j", &err));
+    ck_assert(cv_identity_check(&before, text, length, false, "j", &err));
     free(scratch_file("boolq.jsonl", "two", 3));
     cv_identity after = identity_of(&inputs, &sources);
-    ck_assert(!cv_identity_check(&after, text, length, "j", &err));
+    ck_assert(!cv_identity_check(&after, text, length, false, "j", &err));
     snprintf(message, sizeof message, "%s: has changed since j was begun; restore it, or choose another output", path);
     ck_assert_str_eq(err.text, message);
     task.file = (char *)"/nowhere/boolq.jsonl";
@@ -211,12 +211,12 @@ START_TEST(another_build_is_refused_and_another_machine_is_not)
     cv_identity_add(&is, CV_IDENTITY_MACHINE, "OpenBLAS's kernels", "Zen", NULL);
     size_t length;
     char *text = cv_identity_text(&was, &length);
-    ck_assert(cv_identity_check(&is, text, length, "j", &err));
+    ck_assert(cv_identity_check(&is, text, length, false, "j", &err));
     free(text);
     cv_identity_add(&was, CV_IDENTITY_PROGRAM, "caravan", "0.1.0 (abc)", NULL);
     cv_identity_add(&is, CV_IDENTITY_PROGRAM, "caravan", "0.1.0 (def)", NULL);
     text = cv_identity_text(&was, &length);
-    ck_assert(!cv_identity_check(&is, text, length, "j", &err));
+    ck_assert(!cv_identity_check(&is, text, length, false, "j", &err));
     ck_assert_str_eq(err.text, "j: was begun by caravan 0.1.0 (abc), and this is 0.1.0 (def); go on with that one, or "
                                "choose another output");
     free(text);
@@ -263,7 +263,7 @@ START_TEST(hostile_texts_are_refused)
     cv_sources sources = sources_of(model_prints, &harmful_file, NULL);
     cv_identity identity = identity_of(&inputs, &sources);
     cv_error err = {CV_OK, ""};
-    ck_assert(!cv_identity_check(&identity, hostile[_i], strlen(hostile[_i]), "j", &err));
+    ck_assert(!cv_identity_check(&identity, hostile[_i], strlen(hostile[_i]), false, "j", &err));
     ck_assert_int_eq(err.status, CV_BAD_INPUT);
     cv_identity_free(&identity);
 }

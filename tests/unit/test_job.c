@@ -297,6 +297,36 @@ START_TEST(sets_and_engines_have_names)
 }
 END_TEST
 
+START_TEST(only_some_models_are_kept)
+{
+    static const char text[] = "{\"models\": [{\"name\": \"a\", \"path\": \"x\"}, {\"name\": \"ab\", \"path\": \"y\"},"
+                               " {\"name\": \"b\", \"path\": \"z\"}],"
+                               " \"prompts\": {\"harmful\": {\"file\": \"p.csv\"}}, \"output\": \"out\"}";
+    static const struct {
+        const char *models;
+        int count;
+        const char *first, *last;
+    } cases[] = {{"a", 1, "a", "a"}, {"b,a", 2, "a", "b"}, {"ab", 1, "ab", "ab"}, {"a,ab,b", 3, "a", "b"}};
+    cv_job job;
+    cv_error err = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cv_job_options options = {.models = cases[i].models};
+        ck_assert_msg(cv_job_parse(text, strlen(text), "job.json", &options, &job, &err), "%s", err.text);
+        ck_assert_int_eq(job.num_models, cases[i].count);
+        ck_assert_str_eq(job.models[0].name, cases[i].first);
+        ck_assert_str_eq(job.models[job.num_models - 1].name, cases[i].last);
+        cv_job_free(&job);
+    }
+    static const char *const wrong[] = {"c", "a,c", "", "a,", "a b"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        cv_job_options options = {.models = wrong[i]};
+        ck_assert(!cv_job_parse(text, strlen(text), "job.json", &options, &job, &err));
+        ck_assert_int_eq(err.status, CV_BAD_INPUT);
+        ck_assert_msg(strstr(err.text, "--models names \"") != NULL, "%s", err.text);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("job");
@@ -311,5 +341,6 @@ int main(void)
     tcase_add_test(tests, a_long_name_is_refused);
     tcase_add_test(tests, a_file_is_loaded_and_a_missing_one_named);
     tcase_add_test(tests, sets_and_engines_have_names);
+    tcase_add_test(tests, only_some_models_are_kept);
     return run_suite(tests);
 }
