@@ -1,5 +1,6 @@
 /* caravan plan: what a job will take, without doing it. */
 #include "cli/progress.h"
+#include "cli/sbatch.h"
 #include "cli/verb.h"
 
 #include "base/memory.h"
@@ -8,14 +9,14 @@
 #include "sweep/inputs.h"
 #include "sweep/simulate.h"
 
-#include <caravan/version.h>
-
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static const char help[] =
     "usage: caravan plan JOB.json [--ranks N] [--threads T] [--gflops G] [--spread P]\n"
+    "                            [--ranks-per-node K] [--sbatch FILE]\n"
+    "       caravan plan JOB.json --list-models\n"
     "\n"
     "Reads and checks all that the job names, and prints the sweep's work units: their number,\n"
     "floating-point operations by the wavefront (\"operations\") and by one forward pass for each head and\n"
@@ -26,9 +27,12 @@ static const char help[] =
     "  --threads T  threads of each rank\n"
     "  --gflops G   billions of operations a second that a rank reaches, as caravan bench prints it; else a\n"
     "               part of the matrix-product peak of this machine is taken\n"
-    "  --spread P   how much the ranks' speeds vary, a standard deviation in percent (default 10)\n";
+    "  --spread P   how much the ranks' speeds vary, a standard deviation in percent (default 10)\n"
+    "  --ranks-per-node K  for the memory of a node, and for --sbatch (default 2)\n"
+    "  --sbatch FILE       writes a batch script for Slurm: nodes, memory and time as foreseen\n"
+    "  --list-models       prints the names of the job's models, and nothing else\n";
 
-enum { RANK_LIMIT = 1000000, THREAD_LIMIT = 4096 };
+enum { RANK_LIMIT = 1000000, THREAD_LIMIT = 4096, DEFAULT_PER_NODE = 2 };
 
 /* What a sweep is seen to reach of the peak (docs/performance.md), and what handing out a unit takes. */
 static const double REACHED = 0.65, PEAK_SECONDS = 0.3, UNIT_SECONDS = 0.001, DEFAULT_SPREAD = 0.1;
@@ -100,6 +104,7 @@ static void print_stages(const cv_forecast *forecast)
 /* The ranks that a forecast is for. */
 typedef struct crew {
     int ranks, threads;
+    int per_node;
     double gflops; /* of each, on average */
     double spread; /* of their speeds, a fraction of it */
     bool measured; /* gflops was measured here, and not given */
@@ -148,15 +153,20 @@ static total total_of(const cv_forecast *forecast, const crew *c)
     return sum;
 }
 
-/* Ranks of one node map the same weights, so those count once. */
-static void print_ranks(const cv_inputs *inputs, const cv_forecast *forecast, const crew *c)
+static uint64_t largest_weights(const cv_inputs *inputs)
 {
     uint64_t weights = 0;
-    char wall[32];
-    total sum = total_of(forecast, c);
-    double ideal = sum.operations / (1e9 * c->gflops * c->ranks);
     for (int m = 0; m < inputs->job.num_models; m++)
         if (inputs->models[m]->weight_bytes > weights) weights = inputs->models[m]->weight_bytes;
+    return weights;
+}
+
+/* Ranks of one node map the same weights, so those count once. */
+static void print_ranks(const cv_inputs *inputs, const total *forecast, const crew *c)
+{
+    char wall[32];
+    total sum = *forecast;
+    double ideal = sum.operations / (1e9 * c->gflops * c->ranks);
     printf("\n%d rank%s of %d thread%s (%d cores), %.4g GFLOP/s a rank (%s): %.1f units a rank\n", c->ranks,
            c->ranks == 1 ? "" : "s", c->threads, c->threads == 1 ? "" : "s", c->ranks * c->threads, c->gflops,
            c->measured ? "from the peak of this machine; see caravan bench" : "--gflops", (double)sum.units / c->ranks);
@@ -169,8 +179,8 @@ static void print_ranks(const cv_inputs *inputs, const cv_forecast *forecast, co
         100 * (sum.operations / sum.least_operations - 1));
     printf("most is waited in: %s, whose largest unit takes %s\n", sum.waiting,
            cv_duration_text(sum.largest, wall, sizeof wall));
-    printf("memory if all are on one node: %.1f MiB beside %.1f MiB of weights, which they share\n",
-           mebibytes(sum.memory) * c->ranks, mebibytes(weights));
+    printf("memory of a node with %d of them: %.1f MiB beside %.1f MiB of weights, which they share\n", c->per_node,
+           mebibytes(sum.memory) * c->per_node, mebibytes(largest_weights(inputs)));
 }
 
 /* A rank's speed as this machine's peak lets expect it: for more threads than there are cores from one. */
@@ -179,49 +189,94 @@ static double guess_gflops(int threads)
     return 1e-9 * REACHED * cv_blas_peak(PEAK_SECONDS) / omp_get_max_threads() * threads;
 }
 
-static bool print_plan(const char *path, crew c, cv_error *err)
+/* What the command line asks for. */
+typedef struct request {
+    const char *path, *sbatch; /* the job; the script to be written, or NULL */
+    bool list_models;
+    crew crew; /* of 0 ranks where none are asked for */
+} request;
+
+static bool write_sbatch(const request *r, const cv_inputs *inputs, const total *sum, cv_error *err)
+{
+    cv_sbatch what = {.job = r->path,
+                      .ranks = r->crew.ranks,
+                      .threads = r->crew.threads,
+                      .ranks_per_node = r->crew.per_node,
+                      .seconds = sum->uneven,
+                      .node_bytes = sum->memory * (uint64_t)r->crew.per_node + largest_weights(inputs)};
+    return cv_sbatch_write(r->sbatch, &what, err);
+}
+
+static bool print_forecast(const request *r, const cv_inputs *inputs, const cv_forecast *forecast, cv_error *err)
+{
+    print_table(inputs, &forecast->sweep);
+    print_stages(forecast);
+    if (r->crew.ranks == 0) return cv_stdout_check(err);
+    crew c = r->crew;
+    if (c.measured) c.gflops = guess_gflops(c.threads);
+    total sum = total_of(forecast, &c);
+    print_ranks(inputs, &sum, &c);
+    return (!r->sbatch || write_sbatch(r, inputs, &sum, err)) && cv_stdout_check(err);
+}
+
+static bool print_plan(const request *r, cv_error *err)
 {
     cv_job job;
     cv_inputs inputs = {0};
     cv_forecast forecast = {0};
-    bool ok = cv_job_load(path, NULL, &job, err) && cv_inputs_load(&job, &inputs, err) &&
-              cv_forecast_make(&inputs, &forecast, err);
-    if (ok) {
-        print_table(&inputs, &forecast.sweep);
-        print_stages(&forecast);
-        if (c.ranks && c.measured) c.gflops = guess_gflops(c.threads);
-        if (c.ranks) print_ranks(&inputs, &forecast, &c);
-        ok = cv_stdout_check(err);
+    if (!cv_job_load(r->path, NULL, &job, err)) return false;
+    if (r->list_models) {
+        for (int m = 0; m < job.num_models; m++) puts(job.models[m].name);
+        cv_job_free(&job);
+        return cv_stdout_check(err);
     }
+    bool ok = cv_inputs_load(&job, &inputs, err) && cv_forecast_make(&inputs, &forecast, err) &&
+              print_forecast(r, &inputs, &forecast, err);
     cv_forecast_free(&forecast);
     cv_inputs_free(&inputs);
     return ok;
 }
 
+/* The options in words; NULL where not given. */
+typedef struct words {
+    const char *ranks, *threads, *per_node, *gflops, *spread;
+} words;
+
+static bool read_crew(const words *w, crew *c, cv_error *err)
+{
+    int64_t ranks = 0, threads = 1, per_node = DEFAULT_PER_NODE;
+    if ((w->ranks && !cv_option_int("--ranks", w->ranks, 1, RANK_LIMIT, &ranks, err)) ||
+        (w->threads && !cv_option_int("--threads", w->threads, 1, THREAD_LIMIT, &threads, err)) ||
+        (w->per_node && !cv_option_int("--ranks-per-node", w->per_node, 1, THREAD_LIMIT, &per_node, err)))
+        return false;
+    if (w->threads && !ranks) ranks = 1;
+    if (ranks * threads > INT32_MAX) return cv_bad_input(err, "--ranks times --threads is too many cores");
+    if (per_node > ranks) per_node = ranks;
+    *c = (crew){(int)ranks, (int)threads, (int)per_node, 0, DEFAULT_SPREAD, w->gflops == NULL};
+    if (w->gflops && !cv_option_real("--gflops", w->gflops, &c->gflops, err)) return false;
+    if (w->gflops && !(c->gflops > 0)) return cv_bad_input(err, "--gflops is %s; it must be above 0", w->gflops);
+    if (w->spread && !cv_option_real("--spread", w->spread, &c->spread, err)) return false;
+    if (w->spread) c->spread /= 100;
+    return (c->spread >= 0 && c->spread <= 0.5) ||
+           cv_bad_input(err, "--spread is %s; it must lie between 0 and 50 percent", w->spread);
+}
+
 static bool run(int argc, char **argv, cv_error *err)
 {
-    const char *path = NULL, *ranks_text = NULL, *threads_text = NULL, *gflops = NULL, *spread = NULL, *sbatch = NULL;
-    const cv_option known[] = {{.name = "--ranks", .text = &ranks_text}, {.name = "--threads", .text = &threads_text},
-                               {.name = "--gflops", .text = &gflops},    {.name = "--spread", .text = &spread},
-                               {.name = "--sbatch", .text = &sbatch},    {0}};
-    const cv_argument arguments[] = {{"JOB.json", &path}, {0}};
-    int64_t ranks = 0, threads = 1;
-    if (!cv_options_read("plan", argc, argv, known, arguments, err)) return false;
-    if (sbatch)
-        return cv_bad_input(err, "--sbatch is not implemented yet in caravan %d.%d", CARAVAN_VERSION_MAJOR,
-                            CARAVAN_VERSION_MINOR);
-    if (ranks_text && !cv_option_int("--ranks", ranks_text, 1, RANK_LIMIT, &ranks, err)) return false;
-    if (threads_text && !cv_option_int("--threads", threads_text, 1, THREAD_LIMIT, &threads, err)) return false;
-    if (threads_text && !ranks) ranks = 1;
-    if (ranks * threads > INT32_MAX) return cv_bad_input(err, "--ranks times --threads is too many cores");
-    crew c = {(int)ranks, (int)threads, 0, DEFAULT_SPREAD, gflops == NULL};
-    if (gflops && !cv_option_real("--gflops", gflops, &c.gflops, err)) return false;
-    if (gflops && !(c.gflops > 0)) return cv_bad_input(err, "--gflops is %s; it must be above 0", gflops);
-    if (spread && !cv_option_real("--spread", spread, &c.spread, err)) return false;
-    if (spread) c.spread /= 100;
-    if (!(c.spread >= 0 && c.spread <= 0.5))
-        return cv_bad_input(err, "--spread is %s; it must lie between 0 and 50 percent", spread);
-    return print_plan(path, c, err);
+    request r = {0};
+    words w = {0};
+    const cv_option known[] = {{.name = "--ranks", .text = &w.ranks},
+                               {.name = "--threads", .text = &w.threads},
+                               {.name = "--ranks-per-node", .text = &w.per_node},
+                               {.name = "--gflops", .text = &w.gflops},
+                               {.name = "--spread", .text = &w.spread},
+                               {.name = "--sbatch", .text = &r.sbatch},
+                               {.name = "--list-models", .flag = &r.list_models},
+                               {0}};
+    const cv_argument arguments[] = {{"JOB.json", &r.path}, {0}};
+    if (!cv_options_read("plan", argc, argv, known, arguments, err) || !read_crew(&w, &r.crew, err)) return false;
+    if (r.sbatch && r.crew.ranks == 0) return cv_bad_input(err, "--sbatch needs --ranks and --threads");
+    return print_plan(&r, err);
 }
 
 const cv_verb cv_plan_verb = {"plan", help, run};

@@ -36,7 +36,7 @@ refused 'empty output' '--output is empty' "$CARAVAN" run job.json --output ''
 refused 'unknown engine' '--engine "fast" is unknown' "$CARAVAN" run job.json --engine=fast
 refused 'bf16' '--precision bf16 is not implemented yet' "$CARAVAN" run job.json --precision bf16
 refused 'flag with value' '--json takes no value' "$CARAVAN" inspect model --json=yes
-refused 'sbatch' '--sbatch is not implemented yet in caravan 0.1' "$CARAVAN" plan job.json --sbatch x
+refused 'sbatch' '--sbatch needs --ranks and --threads' "$CARAVAN" plan job.json --sbatch x
 refused 'no ranks' '--ranks is 0; it must lie between 1 and' "$CARAVAN" plan job.json --ranks 0
 refused 'ranks in words' '--ranks must be a whole number, not "two"' "$CARAVAN" plan job.json --ranks two
 
@@ -51,7 +51,17 @@ holds 'plan: ranks' out '4 ranks of 2 threads (8 cores), '
 run "$CARAVAN" plan job.json --ranks 4 --threads 2 --gflops 10 --spread 0
 equal 'plan: exit code with a speed' 0 "$code"
 holds 'plan: the speed' out '10 GFLOP/s a rank (--gflops): 0.2 units a rank'
-for line in 'wall time: ' 'efficiency: ' 'memory if all are on one node: '; do holds 'plan: forecast' out "$line"; done
+for line in 'wall time: ' 'efficiency: ' 'memory of a node with 2 of them: '; do holds 'plan: forecast' out "$line"; done
+run "$CARAVAN" plan job.json --list-models
+equal 'plan: the models' m "$(cat out)"
+run "$CARAVAN" plan job.json --ranks 6 --threads 4 --gflops 10 --sbatch job.sh
+equal 'plan: exit code with a script' 0 "$code"
+for line in '#SBATCH --nodes=3' '#SBATCH --ntasks-per-node=2' '#SBATCH --cpus-per-task=4' '#SBATCH --time=0:10:00'; do
+    holds 'plan: the script' job.sh "$line"
+done
+body() { sed -n '/^set -euo/,$p' "$1"; }
+equal 'plan: the script does what slurm/nodes.sh does' "$(body "$CARAVAN_SOURCE_DIR/slurm/nodes.sh")" "$(body job.sh)"
+expect 'plan: the script is well-formed' bash -n job.sh
 refused 'a speed of nothing' '--gflops is 0; it must be above 0' "$CARAVAN" plan job.json --ranks 2 --gflops 0
 refused 'too much spread' '--spread is 60; it must lie between 0 and 50 percent' \
     "$CARAVAN" plan job.json --ranks 2 --gflops 1 --spread 60
