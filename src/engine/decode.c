@@ -213,13 +213,14 @@ bool cv_generate(cv_engine *engine, const cv_sequence *sequences, size_t count, 
 /* About what OpenBLAS touches of its own memory on each thread. */
 enum { BLAS_BYTES = 2 << 20 };
 
+/* All steps of one sequence: as each has one key more, their sum is that of an arithmetic series. */
 static uint64_t step_operations(const cv_model *model, const cv_sequence *sequence, size_t max_new_tokens)
 {
-    uint64_t operations = 0;
-    for (size_t t = 1; t < max_new_tokens; t++)
-        for (int l = 0; l < model->config.num_hidden_layers; l++)
-            operations += cv_step_operations(&model->config, &sequence->group, (size_t)l, sequence->count + t);
-    return operations;
+    uint64_t ends = 0, steps = max_new_tokens - 1;
+    for (int l = 0; l < model->config.num_hidden_layers; l++)
+        ends += cv_step_operations(&model->config, &sequence->group, (size_t)l, sequence->count + 1) +
+                cv_step_operations(&model->config, &sequence->group, (size_t)l, sequence->count + steps);
+    return steps * ends / 2;
 }
 
 /* If all layers are taken anew for every token. */

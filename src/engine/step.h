@@ -52,7 +52,7 @@ size_t cv_step_thread_floats(const cv_shape *shape, size_t longest); /* scratch 
 /* x passes through a layer; each past's cache gets the row's key and value. */
 void cv_step_layer(cv_step *step, size_t layer, const cv_layer_weights *weights);
 
-/* Operations of a layer for one new token that sees keys, itself included. */
+/* Operations of a layer for one new token that sees keys, itself included: each key more costs as much more. */
 uint64_t cv_step_operations(const cv_config *config, const cv_head_group *group, size_t layer, size_t keys);
 
 #endif
