@@ -180,13 +180,13 @@ void cv_inputs_free(cv_inputs *inputs)
 int cv_inputs_positions(const cv_inputs *inputs, int model)
 {
     const cv_job_evaluate *evaluate = &inputs->job.evaluate;
-    size_t longest = 0, answer = evaluate->enabled && evaluate->num_decode ? (size_t)evaluate->max_new_tokens : 0;
+    size_t longest = 0, answer = evaluate->num_decode > 0 ? (size_t)evaluate->max_new_tokens - 1 : 0;
     for (int set = 0; set < CV_NUM_PROMPT_SETS; set++)
         for (size_t p = 0; p < inputs->num_prompts[set]; p++)
             if (inputs->tokens[model][set][p].count + answer > longest)
                 longest = inputs->tokens[model][set][p].count + answer;
     for (int t = 0; t < evaluate->num_utility; t++)
         for (size_t i = 0; i < inputs->pairs[model][t].num; i++)
-            if (inputs->pairs[model][t].count[i] > longest) longest = inputs->pairs[model][t].count[i];
+            if (inputs->pairs[model][t].count[i] - 1 > longest) longest = inputs->pairs[model][t].count[i] - 1;
     return (int)longest;
 }

@@ -34,7 +34,7 @@ bool cv_inputs_load(cv_job *job, cv_inputs *inputs, cv_error *err);
 void cv_inputs_free(cv_inputs *inputs);
 
 /* Positions that an engine of the model needs: those of the longest prompt with its answer, or of the
- * longest choice of a task. */
+ * longest choice of a task; the last token of either is not fed to the model. */
 int cv_inputs_positions(const cv_inputs *inputs, int model);
 
 /* Room for what belongs to each model, empty; job is there already. */

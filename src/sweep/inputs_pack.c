@@ -46,9 +46,12 @@ static void pack_model(const cv_model *model, cv_buffer *out)
 
 static void pack_pairs(const cv_task_pairs *pairs, cv_buffer *out)
 {
+    size_t ids = 0;
+    for (size_t i = 0; i < pairs->num; i++) ids += pairs->count[i];
     cv_put_array(out, pairs->begin, pairs->num_items + 1, sizeof *pairs->begin);
     cv_put_array(out, pairs->context, pairs->num, sizeof *pairs->context);
-    for (size_t i = 0; i < pairs->num; i++) cv_put_array(out, pairs->ids[i], pairs->count[i], sizeof *pairs->ids[i]);
+    cv_put_array(out, pairs->count, pairs->num, sizeof *pairs->count);
+    cv_put_array(out, pairs->storage, ids, sizeof *pairs->storage);
 }
 
 void cv_inputs_pack(const cv_inputs *inputs, cv_buffer *out)
@@ -105,6 +108,7 @@ static void unpack_prompts(cv_cursor *in, cv_inputs *inputs)
     }
 }
 
+/* Every prompt has a token: the engine's tries rely on it. */
 static void unpack_tokens(cv_cursor *in, cv_inputs *inputs, int model)
 {
     for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {
@@ -112,27 +116,37 @@ static void unpack_tokens(cv_cursor *in, cv_inputs *inputs, int model)
         for (size_t p = 0; p < inputs->num_prompts[set]; p++) {
             tokens[p].ids = cv_get_array(in, &tokens[p].count, sizeof *tokens[p].ids);
             tokens[p].capacity = tokens[p].count;
+            in->ok = in->ok && tokens[p].count > 0;
         }
     }
 }
 
+/* Items follow each other and cover all pairs, and pairs cover all ids; each pair has a context and a
+ * choice. What the engine computes is addressed by these numbers. */
+static bool pairs_fit(const cv_task_pairs *pairs, size_t ids)
+{
+    if (pairs->begin[0] != 0 || pairs->begin[pairs->num_items] != pairs->num) return false;
+    for (size_t i = 0; i < pairs->num_items; i++)
+        if (pairs->begin[i + 1] <= pairs->begin[i]) return false;
+    for (size_t i = 0; i < pairs->num; i++) {
+        if (pairs->context[i] == 0 || pairs->context[i] >= pairs->count[i] || pairs->count[i] > ids) return false;
+        ids -= pairs->count[i];
+    }
+    return ids == 0;
+}
+
 static void unpack_pairs(cv_cursor *in, cv_task_pairs *pairs)
 {
-    size_t items, used = 0;
-    pairs->begin = cv_get_array(in, &items, sizeof *pairs->begin);
+    size_t begins, counts, ids;
+    pairs->begin = cv_get_array(in, &begins, sizeof *pairs->begin);
     pairs->context = cv_get_array(in, &pairs->num, sizeof *pairs->context);
-    in->ok = in->ok && items > 0;
-    pairs->num_items = in->ok ? items - 1 : 0;
-    pairs->ids = cv_calloc(pairs->num, sizeof *pairs->ids);
-    pairs->count = cv_calloc(pairs->num, sizeof *pairs->count);
-    pairs->storage = cv_alloc(in->length - in->position, 1); /* the ids are among the bytes that are left */
-    for (size_t i = 0; in->ok && i < pairs->num; i++) {
-        int32_t *ids = cv_get_array(in, &pairs->count[i], sizeof *ids);
-        if (in->ok) memcpy(pairs->storage + used, ids, pairs->count[i] * sizeof *ids);
-        pairs->ids[i] = pairs->storage + used;
-        used += pairs->count[i];
-        free(ids);
-    }
+    pairs->count = cv_get_array(in, &counts, sizeof *pairs->count);
+    pairs->storage = cv_get_array(in, &ids, sizeof *pairs->storage);
+    pairs->num_items = begins > 0 ? begins - 1 : 0;
+    in->ok = in->ok && begins > 1 && counts == pairs->num && pairs_fit(pairs, ids);
+    pairs->ids = cv_alloc(pairs->num, sizeof *pairs->ids);
+    const int32_t *next = pairs->storage;
+    for (size_t i = 0; in->ok && i < pairs->num; next += pairs->count[i++]) pairs->ids[i] = next;
 }
 
 static bool unpack_model(cv_cursor *in, cv_inputs *inputs, int m, cv_error *err)

@@ -51,6 +51,8 @@ static void setup(void)
     add_model("mute", "gqa", false);
     add("harmful.csv", "goal,n\n\"a, b\",1\nlonger,2\n");
     add("harmless.txt", "x\n");
+    add("task.jsonl", "{\"context\": \"ab\", \"choices\": [\"c\", \"de\"], \"answer\": 1}\n"
+                      "{\"context\": \"f\", \"choices\": [\"gh\", \"i\", \"jklmnop\"], \"answer\": 0}\n");
 }
 
 /* Loads a job given as JSON with ' for ". */
@@ -74,9 +76,26 @@ static const char good[] = "{'models': [{'name': 'a', 'path': 'gqa'}, {'name': '
                            " 'prompts': {'harmful': {'file': 'harmful.csv'}, 'harmless': {'file': 'harmless.txt'}},"
                            " 'format': {'kind': 'custom', 'text': 'Q{prompt}'},"
                            " 'ablations': [{'kind': 'mean_over_heads', 'of': 'z'}, {'kind': 'value_scale'}],"
+                           " 'evaluate': {'decode': [], 'utility': [{'name': 't', 'file': 'task.jsonl'}]},"
                            " 'engine': {'memory_gib': 1}, 'output': 'out'}";
 
-/* BOS is 95; the other ids are the characters' codes less 32. */
+/* "ab" before "c" and "de", "f" before "gh", "i" and "jklmnop", a blank between them. */
+static void expect_pairs(const cv_task_pairs *pairs)
+{
+    static const char *const texts[] = {"ab c", "ab de", "f gh", "f i", "f jklmnop"};
+    ck_assert_uint_eq(pairs->num_items, 2);
+    ck_assert_uint_eq(pairs->num, 5);
+    ck_assert(pairs->begin[0] == 0 && pairs->begin[1] == 2 && pairs->begin[2] == 5);
+    for (size_t i = 0; i < 5; i++) {
+        ck_assert_uint_eq(pairs->count[i], 1 + strlen(texts[i]));
+        ck_assert_uint_eq(pairs->context[i], i < 2 ? 3 : 2);
+        ck_assert_int_eq(pairs->ids[i][0], 95);
+        for (size_t c = 0; texts[i][c]; c++) ck_assert_int_eq(pairs->ids[i][1 + c], texts[i][c] - 32);
+    }
+}
+
+/* BOS is 95; the other ids are the characters' codes less 32. The longest text is a choice of 10 tokens, whose
+ * last is not fed. */
 static void expect_good(const cv_inputs *inputs)
 {
     static const int32_t first[] = {95, 'Q' - 32, 'a' - 32, ',' - 32, 0, 'b' - 32};
@@ -97,7 +116,8 @@ static void expect_good(const cv_inputs *inputs)
         ck_assert_uint_eq(inputs->tokens[m][CV_HARMFUL][0].count, 6);
         ck_assert_mem_eq(inputs->tokens[m][CV_HARMFUL][0].ids, first, sizeof first);
         ck_assert_uint_eq(inputs->tokens[m][CV_HARMLESS][0].count, 3);
-        ck_assert_int_eq(cv_inputs_positions(inputs, m), 8);
+        expect_pairs(&inputs->pairs[m][0]);
+        ck_assert_int_eq(cv_inputs_positions(inputs, m), 9);
     }
 }
 
@@ -168,7 +188,7 @@ START_TEST(cut_bytes_are_refused_at_every_length)
     ck_assert_msg(load(good, &inputs, &err), "%s", err.text);
     cv_inputs_pack(&inputs, &bytes);
     cv_inputs_free(&inputs);
-    for (size_t length = 0; length < bytes.length; length++) {
+    for (size_t length = 0; length < bytes.length; length += getenv("CARAVAN_TEST_SPARSE") ? 7 : 1) {
         char *cut = cv_alloc(length, 1); /* of its own, so that a read past the end is noticed */
         memcpy(cut, bytes.data, length);
         ck_assert_msg(!cv_inputs_unpack(cut, length, &copy, &err), "%zu of %zu bytes passed", length, bytes.length);
@@ -178,6 +198,127 @@ START_TEST(cut_bytes_are_refused_at_every_length)
     cv_buffer_append(&bytes, "x", 1);
     ck_assert(!cv_inputs_unpack(bytes.data, bytes.length, &copy, &err));
     cv_buffer_free(&bytes);
+}
+END_TEST
+
+/* What a damaged byte makes of the bytes is refused, or is another text or number that harms nobody. */
+START_TEST(a_damaged_byte_does_no_harm)
+{
+    cv_inputs inputs, copy;
+    cv_error err;
+    cv_buffer bytes = {0};
+    ck_assert_msg(load(good, &inputs, &err), "%s", err.text);
+    cv_inputs_pack(&inputs, &bytes);
+    cv_inputs_free(&inputs);
+    size_t refused = 0, step = getenv("CARAVAN_TEST_SPARSE") ? 97 : 3;
+    for (size_t i = 0; i < bytes.length; i += step) {
+        char before = bytes.data[i];
+        bytes.data[i] = (char)(before ^ (char)0xff);
+        if (!cv_inputs_unpack(bytes.data, bytes.length, &copy, &err)) {
+            refused++;
+            ck_assert_ptr_null(copy.models);
+        } else {
+            cv_inputs_free(&copy);
+        }
+        bytes.data[i] = before;
+    }
+    ck_assert_uint_gt(refused, 0);
+    ck_assert_msg(cv_inputs_unpack(bytes.data, bytes.length, &copy, &err), "%s", err.text);
+    cv_inputs_free(&copy);
+    cv_buffer_free(&bytes);
+}
+END_TEST
+
+/* Numbers by which choices are found. */
+static void put_begin_first(cv_task_pairs *p)
+{
+    p->begin[0] = 1;
+}
+static void put_begin_beyond(cv_task_pairs *p)
+{
+    p->begin[1] = SIZE_MAX / 8;
+}
+static void put_begin_back(cv_task_pairs *p)
+{
+    p->begin[1] = 0;
+}
+static void put_begin_short(cv_task_pairs *p)
+{
+    p->begin[2] = 4;
+}
+static void put_no_context(cv_task_pairs *p)
+{
+    p->context[3] = 0;
+}
+static void put_no_choice(cv_task_pairs *p)
+{
+    p->context[3] = p->count[3];
+}
+static void put_context_beyond(cv_task_pairs *p)
+{
+    p->context[0] = SIZE_MAX;
+}
+static void put_count_below(cv_task_pairs *p)
+{
+    p->count[4] = 2;
+}
+static void put_no_items(cv_task_pairs *p)
+{
+    p->num_items = 0;
+}
+static void put_fewer_pairs(cv_task_pairs *p)
+{
+    p->num--;
+}
+static void (*const damages[])(cv_task_pairs *) = {
+    put_begin_first, put_begin_beyond,   put_begin_back,  put_begin_short, put_no_context,
+    put_no_choice,   put_context_beyond, put_count_below, put_no_items,    put_fewer_pairs,
+};
+
+START_TEST(choices_that_lie_outside_are_refused)
+{
+    cv_inputs inputs, copy;
+    cv_error err;
+    cv_buffer bytes = {0};
+    ck_assert_msg(load(good, &inputs, &err), "%s", err.text);
+    damages[_i](&inputs.pairs[1][0]);
+    cv_inputs_pack(&inputs, &bytes);
+    ck_assert(!cv_inputs_unpack(bytes.data, bytes.length, &copy, &err));
+    ck_assert_int_eq(err.status, CV_FAILED);
+    ck_assert_str_eq(err.text, "the inputs arrived damaged");
+    ck_assert_ptr_null(copy.models);
+    cv_inputs_free(&inputs);
+    cv_buffer_free(&bytes);
+}
+END_TEST
+
+START_TEST(a_prompt_without_tokens_is_refused)
+{
+    cv_inputs inputs, copy;
+    cv_error err;
+    cv_buffer bytes = {0};
+    ck_assert_msg(load(good, &inputs, &err), "%s", err.text);
+    inputs.tokens[0][CV_HARMLESS][0].count = 0;
+    cv_inputs_pack(&inputs, &bytes);
+    ck_assert(!cv_inputs_unpack(bytes.data, bytes.length, &copy, &err));
+    ck_assert_str_eq(err.text, "the inputs arrived damaged");
+    cv_inputs_free(&inputs);
+    cv_buffer_free(&bytes);
+}
+END_TEST
+
+/* With answers of up to 20 tokens the longest text has 7 + 20, of which the last is not fed. */
+START_TEST(answers_need_positions)
+{
+    cv_inputs inputs;
+    cv_error err;
+    ck_assert_msg(load("{'models': [{'name': 'a', 'path': 'gqa'}], 'prompts': {'harmful': {'file': 'harmful.csv'}},"
+                       " 'evaluate': {'max_new_tokens': 20}, 'output': 'out'}",
+                       &inputs, &err),
+                  "%s", err.text);
+    ck_assert_uint_eq(inputs.tokens[0][CV_HARMFUL][1].count, 7);
+    ck_assert_int_eq(cv_inputs_positions(&inputs, 0), 26);
+    cv_inputs_free(&inputs);
 }
 END_TEST
 
@@ -268,6 +409,10 @@ int main(void)
     tcase_add_test(tests, packed_inputs_are_the_same_inputs);
     tcase_add_test(tests, packed_inputs_keep_the_options);
     tcase_add_test(tests, cut_bytes_are_refused_at_every_length);
+    tcase_add_test(tests, a_damaged_byte_does_no_harm);
+    tcase_add_loop_test(tests, choices_that_lie_outside_are_refused, 0, ROWS(damages));
+    tcase_add_test(tests, a_prompt_without_tokens_is_refused);
+    tcase_add_test(tests, answers_need_positions);
     tcase_add_test(tests, another_model_at_the_other_rank_is_noticed);
     tcase_add_loop_test(tests, bad_inputs_are_named, 0, ROWS(bad));
     return run_suite(tests);
