@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sees to it that the packages are there which Caravan needs: "dependencies.sh build" to build and
-# run it, "dependencies.sh build test" to test it too, "dependencies.sh slurm" to try it under Slurm.
+# run it, "dependencies.sh build test" to test it too, "dependencies.sh mpich" to build with
+# MPICH, "dependencies.sh slurm" to try it under Slurm.
 #
 # On Debian and Ubuntu missing packages are installed without a question if that can be done (root,
 # or sudo without password); else the one command to run is printed and the exit code is 2. Elsewhere
@@ -22,11 +23,14 @@ needs() {
         echo check valgrind:valgrind libc6-dbg shellcheck:shellcheck clang-format:clang-format \
             clang-tidy:clang-tidy h5dump:hdf5-tools git:git python3:python3 python3-venv
         ;;
+    mpich)
+        echo mpicc.mpich:libmpich-dev mpiexec.mpich:mpich
+        ;;
     slurm)
         echo slurmctld:slurm-wlm munged:munge python3:python3
         ;;
     *)
-        complain "usage: scripts/dependencies.sh build|test|slurm ..."
+        complain "usage: scripts/dependencies.sh build|test|mpich|slurm ..."
         exit 2
         ;;
     esac

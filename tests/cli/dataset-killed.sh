@@ -5,7 +5,7 @@
 . "$(dirname "$0")/dataset-common.sh"
 
 # Little memory makes many units, so that every stage has a middle.
-demo_job job.json 'chat-a chat-b' 16 3 6 32 '"engine": {"memory_gib": 0.005}'
+demo_job job.json 'chat-a chat-b' 16 3 6 32 '"engine": {"memory_gib": 0.008}'
 stages=('sweep' 'sahara 2' 'answers' 'utility')
 ranks=(2 3 1 4)
 
