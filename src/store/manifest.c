@@ -110,21 +110,39 @@ static json_t *subspace(const cv_job *job)
     return object;
 }
 
-static json_t *evaluate(const cv_job_evaluate *job)
+static json_t *coherence(const cv_coherence_limits *limits)
 {
-    json_t *object = json_object(), *judges = json_object(), *limits = json_object();
+    json_t *object = json_object();
+    put_real(object, "max_repetition", limits->max_repetition);
+    put_real(object, "max_compression", limits->max_compression);
+    put_integer(object, "min_characters", limits->min_characters);
+    put_real(object, "min_loglikelihood", limits->min_loglikelihood);
+    return object;
+}
+
+/* How answers are made and judged; only where there are any. */
+static void put_answers(json_t *object, const cv_job_evaluate *job)
+{
+    json_t *decode = json_array(), *judges = json_object();
+    for (int d = 0; d < job->num_decode; d++) json_array_append_new(decode, json_string(job->decode[d].name));
     for (int judge = 0; judge < CV_NUM_JUDGES; judge++)
         if (job->judges[judge]) put_text(judges, cv_judge_name((cv_judge)judge), cv_judge_definition((cv_judge)judge));
+    json_object_set_new(object, "decode", decode);
     json_object_set_new(object, "judges", judges);
-    put_real(limits, "max_repetition", job->coherence.max_repetition);
-    put_real(limits, "max_compression", job->coherence.max_compression);
-    put_integer(limits, "min_characters", job->coherence.min_characters);
-    put_real(limits, "min_loglikelihood", job->coherence.min_loglikelihood);
-    json_object_set_new(object, "coherence", limits);
+    put_text(object, "asr_judge", cv_judge_name(job->first_judge));
+    json_object_set_new(object, "coherence", coherence(&job->coherence));
     put_integer(object, "max_new_tokens", (uint64_t)job->max_new_tokens);
-    put_integer(object, "random_seed", job->seed);
     put_text(object, "random_numbers",
              "Philox4x32-10 by seed, prompt set, prompt, sample and token; groups share them");
+}
+
+static json_t *evaluate(const cv_job_evaluate *job)
+{
+    json_t *object = json_object(), *groups = json_array();
+    for (int g = 0; g < job->num_groups; g++) json_array_append_new(groups, json_string(job->groups[g].name));
+    json_object_set_new(object, "groups", groups);
+    put_integer(object, "random_seed", job->seed);
+    if (job->num_decode > 0) put_answers(object, job);
     return object;
 }
 

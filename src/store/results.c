@@ -78,7 +78,7 @@ static void write_definitions(cv_h5 *file, const cv_inputs *inputs, const cv_sou
     const cv_job *job = &inputs->job;
     cv_h5_text_attribute(file, "/", "caravan_version", CARAVAN_VERSION);
     cv_h5_text_attribute(file, "/", "caravan_git", CARAVAN_GIT);
-    cv_h5_text_attribute(file, "/", "score", cv_score_definition);
+    if (job->ships) cv_h5_text_attribute(file, "/", "score", cv_score_definition);
     cv_h5_text_attribute(file, "/", "model", job->models[model].name);
     cv_h5_text_attribute(file, "/", "model_path", job->models[model].path);
     write_fingerprints(file, &sources->models[model]);

@@ -127,6 +127,20 @@ static void price_wavefront(const board *b, cv_unit *units, size_t count)
     cv_block_close(&block);
 }
 
+/* The plain engine holds the unit's states until they are scored, the clean one's and one state's logits,
+ * and a pass of one prompt, which is small beside them. */
+static void price_plain(const cv_inputs *inputs, cv_unit *unit)
+{
+    const cv_config *config = &inputs->models[unit->model]->config;
+    uint64_t states = (cv_unit_states(unit) + 1) * unit_prompts(unit) * (uint64_t)config->hidden_size;
+    uint64_t logits = cv_unit_has_ships(unit, &inputs->job) ? 2 * (uint64_t)config->vocab_size : 0;
+    unit->operations = unit->memory_bytes = unit->thread_bytes = 0;
+    if (inputs->job.subspace.enabled)
+        add_cost(unit, cv_subspace_estimate(inputs->models[unit->model], unit_prompts(unit), cv_unit_states(unit)));
+    unit->operations = plain_operations(inputs, unit);
+    unit->memory_bytes += (states + logits) * sizeof(float);
+}
+
 /* The same with the job's engine. */
 static void price_units(const board *b, cv_unit *units, size_t count)
 {
@@ -134,10 +148,7 @@ static void price_units(const board *b, cv_unit *units, size_t count)
         price_wavefront(b, units, count);
         return;
     }
-    for (size_t u = 0; u < count; u++) {
-        units[u].operations = plain_operations(b->inputs, &units[u]);
-        units[u].memory_bytes = units[u].thread_bytes = 0;
-    }
+    for (size_t u = 0; u < count; u++) price_plain(b->inputs, &units[u]);
 }
 
 static int lesser(int a, int b)
@@ -200,7 +211,7 @@ static price price_cut(const board *b, shape cut, size_t *count)
 
 static int halved(int n)
 {
-    return (n + 1) / 2;
+    return n / 2 + n % 2;
 }
 
 /* The next narrower range of heads: fewer layers, and within one layer fewer heads. False at the end. */

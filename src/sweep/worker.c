@@ -53,7 +53,7 @@ typedef struct task {
     cv_head_range range;
     const cv_head_group *group; /* NULL in the sweep */
     size_t d, states;
-    float *trunk;   /* [prompts, d] with the group off */
+    float *trunk;   /* [prompts, d] of the model with the group off */
     float *ablated; /* [states, prompts, d] */
 } task;
 
@@ -113,10 +113,11 @@ static bool plain_ships(const task *t, double *ships, cv_error *err)
     return ok;
 }
 
-/* The clean states of a model's harmful prompts, computed once and kept. */
+/* The clean states of a model's harmful prompts, computed once and kept: units of a step hold them all. */
 static const float *clean_states(cv_worker *worker, const task *t, cv_error *err)
 {
     float **clean = &worker->clean[t->unit->model];
+    assert(t->unit->set == CV_HARMFUL && t->block.num_prompts == worker->inputs->num_prompts[CV_HARMFUL]);
     if (*clean) return *clean;
     *clean = cv_alloc_floats(t->block.num_prompts * t->d);
     task whole = *t;

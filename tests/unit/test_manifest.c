@@ -136,12 +136,55 @@ START_TEST(a_path_that_is_not_utf8_is_left_out)
 }
 END_TEST
 
+/* What a job that asks for answers goes by, though its text says nothing of it. */
+START_TEST(the_ways_of_answering_are_recorded)
+{
+    static const struct {
+        const char *path, *text;
+    } expected[] = {
+        {"definitions.evaluate.groups.0", "none"},
+        {"definitions.evaluate.groups.1", "random:1"},
+        {"definitions.evaluate.decode.0", "greedy"},
+        {"definitions.evaluate.asr_judge", "prefix"},
+    };
+    cv_inputs inputs = small_inputs(0);
+    cv_job_group groups[] = {{(char *)"none", CV_GROUP_NONE, 0}, {(char *)"random:1", CV_GROUP_RANDOM, 1}};
+    cv_job_decode decode = {.name = (char *)"greedy", .samples = 1};
+    inputs.job.evaluate = (cv_job_evaluate){.enabled = true,
+                                            .groups = groups,
+                                            .num_groups = 2,
+                                            .decode = &decode,
+                                            .num_decode = 1,
+                                            .max_new_tokens = 7,
+                                            .judges = {true, false, true},
+                                            .first_judge = CV_JUDGE_PREFIX,
+                                            .coherence = cv_coherence_defaults,
+                                            .seed = 5};
+    json_t *top = write_and_read(&inputs);
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
+        ck_assert_str_eq(json_string_value(at(top, expected[i].path)), expected[i].text);
+    const json_t *judges = at(top, "definitions.evaluate.judges");
+    ck_assert_uint_eq(json_object_size(judges), 2);
+    ck_assert_str_eq(json_string_value(at(judges, "paper")), cv_judge_definition(CV_JUDGE_PAPER));
+    ck_assert_int_eq(json_integer_value(at(top, "definitions.evaluate.max_new_tokens")), 7);
+    ck_assert_int_eq(json_integer_value(at(top, "definitions.evaluate.random_seed")), 5);
+    ck_assert_double_eq(json_number_value(at(top, "definitions.evaluate.coherence.max_repetition")),
+                        cv_coherence_defaults.max_repetition);
+    json_decref(top);
+    inputs.job.evaluate.num_decode = 0;
+    top = write_and_read(&inputs);
+    ck_assert_ptr_null(json_object_get(at(top, "definitions.evaluate"), "judges"));
+    json_decref(top);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("manifest");
     tcase_add_checked_fixture(tests, scratch_make, scratch_remove);
     tcase_add_loop_test(tests, texts_are_in_their_places, 0, ROWS(texts));
     tcase_add_loop_test(tests, numbers_are_in_their_places, 0, ROWS(numbers));
+    tcase_add_test(tests, the_ways_of_answering_are_recorded);
     tcase_add_test(tests, a_path_that_is_not_utf8_is_left_out);
     return run_suite(tests);
 }

@@ -213,7 +213,11 @@ START_TEST(the_plain_engine_is_planned_too)
     cv_plan plan;
     plan_or_fail(&s, &plan);
     check_cover(&s, &plan);
-    ck_assert_uint_ge(plan.operations, plan.plain_operations); /* each unit has its own clean passes */
+    ck_assert_uint_ge(plan.operations, plan.plain_operations);           /* each unit has its own clean passes */
+    ck_assert_uint_ge(plan.memory_bytes, sizeof(float) * (2 * 61 + 32)); /* two logits, and a state at least */
+    for (size_t u = 0; u < plan.count; u++)
+        ck_assert_uint_gt(plan.units[u].memory_bytes,
+                          sizeof(float) * 32 * cv_unit_values(&plan.units[u], &s.inputs.job)); /* their states */
     cv_plan_free(&plan);
 }
 END_TEST

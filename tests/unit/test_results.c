@@ -192,6 +192,26 @@ START_TEST(attributes_carry_the_definitions)
 }
 END_TEST
 
+/* A file without Ships does not say what they are. */
+START_TEST(without_ships_there_is_no_definition_of_them)
+{
+    cv_inputs inputs = small_inputs(0);
+    inputs.job.ships = false;
+    inputs.job.subspace = (cv_job_subspace){true, 1, CV_FINAL_NORM};
+    cv_scores *scores = cv_scores_make(&inputs);
+    cv_error err;
+    cv_folder *folder = cv_folder_open(scratch, &err);
+    ck_assert_msg(cv_results_write(folder, &inputs, &sources, scores, NULL, &err), "%s", err.text);
+    cv_folder_close(folder);
+    hid_t file = open_result("a/uniform_attention/scores.h5");
+    ck_assert_int_eq(H5Aexists(file, "score"), 0);
+    ck_assert_int_eq(H5Lexists(file, "/harmful/ships", H5P_DEFAULT), 0);
+    ck_assert_int_gt(H5Lexists(file, "/harmful/angles_deg", H5P_DEFAULT), 0);
+    H5Fclose(file);
+    cv_scores_free(scores);
+}
+END_TEST
+
 START_TEST(a_set_that_the_job_lacks_is_left_out)
 {
     write_results(0);
@@ -254,6 +274,7 @@ int main(void)
     tcase_add_test(tests, angles_and_the_search_are_recorded);
     tcase_add_test(tests, prompts_and_tokens_are_recorded);
     tcase_add_test(tests, attributes_carry_the_definitions);
+    tcase_add_test(tests, without_ships_there_is_no_definition_of_them);
     tcase_add_test(tests, a_set_that_the_job_lacks_is_left_out);
     tcase_add_test(tests, the_same_scores_are_the_same_bytes);
     tcase_add_test(tests, sources_are_read_or_named);
