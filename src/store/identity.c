@@ -38,8 +38,8 @@ void cv_identity_free(cv_identity *identity)
 
 /* ---- the job's keys ---- */
 
-/* Keys that tell where files are, or how the results are called, and the engine's, which options
- * may replace. '*' stands for the characters up to the next "]" or ".". */
+/* Keys that tell where files are, or how the results are called; and the engine's, which options may
+ * replace: those are added as they are used. '*' stands for the characters up to the next "]" or ".". */
 static const char *const left_out[] = {
     "name", "output", "engine", "models[*].path", "prompts.*.file", "evaluate.utility[*].file",
 };
@@ -93,14 +93,16 @@ static void add_value(cv_identity *identity, const char *name, const json_t *val
 
 static bool add_job(cv_identity *identity, const cv_job *job, cv_error *err)
 {
-    char memory[64];
+    char memory[64], ranks[32];
     json_t *top = cv_json_parse(job->text, job->text_length, job->file, 0, err);
     if (!top) return false;
     add_value(identity, "", top);
     json_decref(top);
     snprintf(memory, sizeof memory, "%.12g", (double)job->memory_bytes / 1073741824.0);
+    snprintf(ranks, sizeof ranks, "%d", job->ranks);
     cv_identity_add(identity, CV_IDENTITY_JOB, "engine.precision", "f32", NULL);
     cv_identity_add(identity, CV_IDENTITY_JOB, "engine.memory_gib", memory, NULL);
+    cv_identity_add(identity, CV_IDENTITY_JOB, "engine.ranks", ranks, NULL);
     cv_identity_add(identity, CV_IDENTITY_JOB, "--engine", cv_engine_choice_name(job->engine), NULL);
     return true;
 }

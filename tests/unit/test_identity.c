@@ -148,6 +148,17 @@ START_TEST(options_that_change_units_or_scores_are_refused)
 }
 END_TEST
 
+START_TEST(ranks_that_the_work_is_cut_for_are_refused)
+{
+    cv_sources sources = sources_of(model_prints, &harmful_file, NULL);
+    cv_inputs inputs = inputs_of(job_text);
+    inputs.job.ranks = 512;
+    refused(
+        &inputs, &sources,
+        "out/journal: was begun by another job: engine.ranks was 0 and is 512; restore it, or choose another output");
+}
+END_TEST
+
 START_TEST(a_changed_file_is_named_by_its_path)
 {
     cv_inputs inputs = inputs_of(job_text);
@@ -276,6 +287,7 @@ int main(void)
     tcase_add_loop_test(tests, what_changes_no_result_may_change, 0, ROWS(harmless_edits));
     tcase_add_loop_test(tests, a_changed_job_is_refused_and_the_key_is_named, 0, ROWS(edits));
     tcase_add_test(tests, options_that_change_units_or_scores_are_refused);
+    tcase_add_test(tests, ranks_that_the_work_is_cut_for_are_refused);
     tcase_add_test(tests, a_changed_file_is_named_by_its_path);
     tcase_add_test(tests, a_file_that_came_or_went_is_named);
     tcase_add_test(tests, utility_files_count_by_content);
