@@ -18,7 +18,8 @@ static cv_model small_model = {.config = {.architecture = "LlamaForCausalLM",
                                           .num_attention_heads = HEADS,
                                           .num_key_value_heads = GROUPS,
                                           .hidden_size = 16,
-                                          .head_dim = 8},
+                                          .head_dim = 8,
+                                          .vocab_size = 96},
                                .parameters = 1024};
 static cv_model *small_models[] = {&small_model, &small_model};
 static cv_job_model small_job_models[] = {{(char *)"a", (char *)"models/a", NULL},
