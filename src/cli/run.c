@@ -5,9 +5,11 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/launch.h"
+#include "cluster/spread.h"
 #include "engine/blas.h"
 #include "report/heads.h"
 #include "report/sahara_table.h"
@@ -34,6 +36,8 @@ static const char help[] =
     "  --precision NAME  f32\n"
     "  --models A,B      only these of the job's models, as one task of a job array does; their results are\n"
     "                    those that the whole job would give\n"
+    "  --node-local DIR  each node's ranks read the models from copies in its folder DIR (a local disk, or\n"
+    "                    /dev/shm); rank 0 reads them once and sends them. The copies stay, for the next run\n"
     "  --from DIR        takes over what another run of the job, or of some of its models, has finished in\n"
     "                    its results folder DIR; may be given more than once\n"
     "\n"
@@ -90,6 +94,66 @@ static bool share(cv_session *s, cv_error *err)
     cv_buffer_free(&inputs);
     cv_buffer_free(&plan);
     return cv_cluster_agree(s->cluster, ok, err);
+}
+
+/* The folder of a model's copy, named by what its files hold. Free with free(). */
+static char *copy_folder(const cv_session *s, const cv_fingerprints *prints)
+{
+    cv_buffer all = {0}, name = {0};
+    for (size_t i = 0; i < prints->count; i++) cv_buffer_puts(&all, prints->files[i].sha256);
+    cv_buffer_printf(&name, "%s/caravan-%016llx", s->node_local, (unsigned long long)cv_hash64(all.data, all.length));
+    cv_buffer_free(&all);
+    return cv_buffer_steal(&name);
+}
+
+/* What rank 0 tells the others of a copy: its folder and its files. */
+static void pack_copy(const cv_session *s, int model, cv_buffer *out)
+{
+    const cv_fingerprints *prints = &s->sources.models[model];
+    char *folder = copy_folder(s, prints);
+    cv_put_text(out, folder);
+    cv_put_u64(out, prints->count);
+    for (size_t i = 0; i < prints->count; i++) cv_put_text(out, prints->files[i].name);
+    free(folder);
+}
+
+/* One model's files to all nodes. */
+static bool spread_model(cv_session *s, int model, cv_error *err)
+{
+    cv_buffer bytes = {0};
+    bool first = cv_session_is_first(s);
+    if (first) pack_copy(s, model, &bytes);
+    cv_cluster_broadcast(s->cluster, &bytes);
+    cv_cursor in = cv_cursor_at(bytes.data, bytes.length);
+    char *folder = cv_get_text(&in);
+    size_t count = cv_get_count(&in, sizeof(uint64_t));
+    char **names = cv_calloc(count, sizeof *names);
+    for (size_t i = 0; i < count; i++) names[i] = cv_get_text(&in);
+    bool ok =
+        cv_cluster_agree(s->cluster, cv_cursor_done(&in) || cv_failed(err, "a list of files arrived damaged"), err) &&
+        cv_spread_files(s->cluster, first ? s->inputs.job.models[model].path : NULL, folder, names, count, err) &&
+        cv_cluster_agree(s->cluster, !first || cv_inputs_relocate(&s->inputs, model, folder, err), err);
+    for (size_t i = 0; i < count; i++) free(names[i]);
+    free(names);
+    free(folder);
+    cv_buffer_free(&bytes);
+    return ok;
+}
+
+/* Copies the models to every node, where --node-local asks for it, before the ranks open them. */
+static bool spread_models(cv_session *s, cv_error *err)
+{
+    if (!s->node_local) return true;
+    int count = cv_session_is_first(s) ? s->inputs.job.num_models : 0;
+    cv_buffer bytes = {0};
+    if (cv_session_is_first(s)) cv_put_u64(&bytes, (uint64_t)count);
+    cv_cluster_broadcast(s->cluster, &bytes);
+    cv_cursor in = cv_cursor_at(bytes.data, bytes.length);
+    count = (int)cv_get_u64(&in);
+    cv_buffer_free(&bytes);
+    bool ok = true;
+    for (int m = 0; ok && m < count; m++) ok = spread_model(s, m, err);
+    return ok;
 }
 
 /* Each model's weights are looked at by one rank before anything is written. */
@@ -261,7 +325,7 @@ static bool run_session(cv_session *s, const char *path, const cv_job_options *o
 {
     double start = cv_seconds();
     bool ok = !cv_session_is_first(s) || load(s, path, options, err);
-    ok = cv_cluster_agree(s->cluster, ok, err) && share(s, err) && check_models(s, err);
+    ok = cv_cluster_agree(s->cluster, ok, err) && spread_models(s, err) && share(s, err) && check_models(s, err);
     if (!ok) return false;
     ok = !cv_session_is_first(s) || open_folder(s, err);
     if (!cv_cluster_agree(s->cluster, ok, err)) return false;
@@ -304,6 +368,7 @@ static bool run(int argc, char **argv, cv_error *err)
                                {.name = "--precision", .text = &options.precision},
                                {.name = "--models", .text = &options.models},
                                {.name = "--from", .list = &s.from},
+                               {.name = "--node-local", .text = &s.node_local},
                                {0}};
     const cv_argument arguments[] = {{"JOB.json", &path}, {0}};
     s.cluster = cv_cluster_open(NULL, NULL);

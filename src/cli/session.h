@@ -40,7 +40,8 @@ typedef struct cv_session {
     cv_sources sources;
     cv_folder *folder;
     cv_journal *journal;
-    cv_words from; /* results folders of other runs, whose finished units are taken over */
+    const char *node_local; /* folder for copies of the models on each node; NULL: none; on all ranks */
+    cv_words from;          /* results folders of other runs, whose finished units are taken over */
     cv_scores *scores;
     cv_verdict *verdicts;
     cv_rank_report *reports; /* [ranks] */

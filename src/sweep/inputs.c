@@ -190,3 +190,13 @@ int cv_inputs_positions(const cv_inputs *inputs, int model)
             if (inputs->pairs[model][t].count[i] - 1 > longest) longest = inputs->pairs[model][t].count[i] - 1;
     return (int)longest;
 }
+
+bool cv_inputs_relocate(cv_inputs *inputs, int model, const char *folder, cv_error *err)
+{
+    cv_model *copy = cv_model_open(folder, err);
+    if (!copy) return false;
+    cv_model_close(inputs->models[model]);
+    inputs->models[model] = copy;
+    inputs->job.models[model].copy = cv_strdup(folder);
+    return true;
+}

@@ -211,11 +211,17 @@ static bool read_top(const cv_job_reader *r, const json_t *top)
            read_engine(r, top) && read_output(r, top);
 }
 
+const char *cv_job_model_folder(const cv_job_model *model)
+{
+    return model->copy ? model->copy : model->path;
+}
+
 static void free_model(cv_job_model *model)
 {
     free(model->name);
     free(model->path);
     free(model->base);
+    free(model->copy);
 }
 
 /* Sees whether name is one of those in list, which has commas between. */

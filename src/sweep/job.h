@@ -29,7 +29,11 @@ typedef struct cv_job_model {
     char *name; /* safe as a folder name, unique in the job */
     char *path; /* the model directory, seen from the working directory */
     char *base; /* name of the base model it was grown from; NULL if not said */
+    char *copy; /* a folder of this node with the same files, from which it is read; NULL: path itself */
 } cv_job_model;
+
+/* Where the model's files are read. */
+const char *cv_job_model_folder(const cv_job_model *model);
 
 typedef struct cv_job_prompts {
     char *file;   /* seen from the working directory; NULL where the job has no such set */

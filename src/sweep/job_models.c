@@ -47,7 +47,7 @@ static bool read_model(const cv_job_reader *r, const json_t *object, int index)
         return cv_job_not_yet(r, field);
     }
     if (!path[0]) return cv_bad_input(r->err, "%s: %s.path is empty", r->file, field);
-    r->job->models[index] = (cv_job_model){cv_strdup(name), cv_job_resolve(r, path), cv_job_copy(base)};
+    r->job->models[index] = (cv_job_model){cv_strdup(name), cv_job_resolve(r, path), cv_job_copy(base), NULL};
     return check_name(r, index);
 }
 

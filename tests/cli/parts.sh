@@ -33,6 +33,16 @@ run "$CARAVAN" run parts.json --from part-m --output half
 equal 'one part: exit code' 0 "$code"
 expect 'one part: the rest is computed' cmp whole/other/uniform_attention/scores.h5 half/other/uniform_attention/scores.h5
 
+run mpirun -n 3 "$CARAVAN" run parts.json --node-local local --output copied
+equal 'from copies on each node: exit code' 0 "$code"
+for file in $(cd whole && find . -name '*.csv' -o -name '*.h5'); do
+    expect "from copies: $file" cmp "whole/$file" "copied/$file"
+done
+equal 'from copies: a folder for each model' 2 "$(find local -mindepth 1 -maxdepth 1 -name 'caravan-*' | wc -l)"
+expect 'from copies: weights' cmp model/model.safetensors "$(grep -l '"num_hidden_layers": 2' local/*/config.json | head -1 | xargs dirname)/model.safetensors"
+run "$CARAVAN" run parts.json --node-local harmful.csv --output x
+equal 'copies that cannot be made: exit code' 2 "$code"
+
 refused 'unknown model' '--models names "n", which parts.json has not' "$CARAVAN" run parts.json --models m,n --output x
 refused 'no results there' 'nowhere/journal: there is no journal' \
     "$CARAVAN" run parts.json --from nowhere --output x
