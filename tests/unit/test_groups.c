@@ -169,6 +169,93 @@ START_TEST(each_head_is_as_likely)
 }
 END_TEST
 
+START_TEST(room_is_as_large_as_what_fills_it)
+{
+    cv_findings from = findings();
+    for (int i = 0; i < ROWS(shared) + 3; i++) {
+        cv_job_group word = {.kind = CV_GROUP_EACH_HEAD};
+        if (i < ROWS(shared)) word = (cv_job_group){.kind = shared[i].kind, .count = shared[i].count};
+        if (i > ROWS(shared)) word = (cv_job_group){.kind = CV_GROUP_PER_PROMPT, .count = i - ROWS(shared)};
+        cv_groups room = cv_groups_allocate(&word, ALL, PROMPTS), full = cv_groups_make(&from, &word);
+        ck_assert_uint_eq(room.variants, full.variants);
+        ck_assert(room.per_prompt == full.per_prompt);
+        ck_assert_uint_eq(room.num_heads, full.num_heads);
+        size_t heads = 0;
+        for (size_t g = 0; g < (room.per_prompt ? PROMPTS : room.variants); g++) heads += room.groups[g].count;
+        ck_assert_uint_eq(heads, room.num_heads);
+        cv_groups_free(&room);
+        cv_groups_free(&full);
+    }
+}
+END_TEST
+
+/* ---- rows of the clean model ---- */
+
+START_TEST(the_clean_model_is_computed_once_and_shown_everywhere)
+{
+    cv_job_group words[] = {{(char *)"top:1", CV_GROUP_TOP, 1}, {(char *)"none", CV_GROUP_NONE, 0}};
+    cv_job job = {.evaluate = {.groups = words, .num_groups = 2}};
+    for (int computed = 0; computed < 3; computed++) {
+        ck_assert(cv_group_has_rows(&job, 0, computed));
+        ck_assert(cv_group_has_rows(&job, 1, computed) == (computed == 0));
+        for (int shown = 0; shown < 3; shown++) {
+            ck_assert(cv_group_is_shown(&job, 0, computed, shown) == (computed == shown));
+            ck_assert(cv_group_is_shown(&job, 1, computed, shown));
+        }
+    }
+}
+END_TEST
+
+/* ---- bytes ---- */
+
+static const cv_config config = {.num_hidden_layers = LAYERS, .num_attention_heads = HEADS, .num_key_value_heads = 1};
+
+START_TEST(heads_travel_without_their_ablation)
+{
+    cv_ablated_head heads[] = {{1, 2, ablation}, {0, 0, ablation}, {1, 0, ablation}}, back[3];
+    cv_buffer bytes = {0};
+    cv_put_heads(&bytes, heads, 3);
+    ck_assert_uint_eq(bytes.length, sizeof(uint64_t) + 3 * 2 * sizeof(int32_t)); /* and no padding */
+    cv_cursor in = cv_cursor_at(bytes.data, bytes.length);
+    cv_get_heads(&in, &ablation, &config, back, 3);
+    ck_assert(cv_cursor_done(&in));
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert(back[i].layer == heads[i].layer && back[i].head == heads[i].head);
+        ck_assert(back[i].ablation.kind == ablation.kind && back[i].ablation.epsilon == ablation.epsilon);
+    }
+    for (size_t wanted = 0; wanted < 3; wanted++) { /* not as many as the job says */
+        in = cv_cursor_at(bytes.data, bytes.length);
+        cv_get_heads(&in, &ablation, &config, back, wanted);
+        ck_assert(!in.ok);
+    }
+    cv_buffer_free(&bytes);
+}
+END_TEST
+
+static const struct {
+    int layer, head;
+    cv_granularity granularity;
+    bool exists;
+} places[] = {
+    {0, 0, CV_GRANULARITY_HEAD, true},       {LAYERS - 1, HEADS - 1, CV_GRANULARITY_HEAD, true},
+    {LAYERS, 0, CV_GRANULARITY_HEAD, false}, {0, HEADS, CV_GRANULARITY_HEAD, false},
+    {-1, 0, CV_GRANULARITY_HEAD, false},     {0, -1, CV_GRANULARITY_HEAD, false},
+    {1, 0, CV_GRANULARITY_KV_GROUP, true},   {1, 1, CV_GRANULARITY_KV_GROUP, false},
+};
+
+START_TEST(a_head_that_the_model_lacks_is_not_taken)
+{
+    cv_ablation how = {.granularity = places[_i].granularity};
+    cv_ablated_head head = {places[_i].layer, places[_i].head, how}, back;
+    cv_buffer bytes = {0};
+    cv_put_heads(&bytes, &head, 1);
+    cv_cursor in = cv_cursor_at(bytes.data, bytes.length);
+    cv_get_heads(&in, &how, &config, &back, 1);
+    ck_assert(in.ok == places[_i].exists);
+    cv_buffer_free(&bytes);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("groups");
@@ -178,5 +265,9 @@ int main(void)
     tcase_add_loop_test(tests, random_heads_come_from_the_seed, 0, ROWS(draws));
     tcase_add_test(tests, random_heads_are_distinct_and_nested);
     tcase_add_test(tests, each_head_is_as_likely);
+    tcase_add_test(tests, room_is_as_large_as_what_fills_it);
+    tcase_add_test(tests, the_clean_model_is_computed_once_and_shown_everywhere);
+    tcase_add_test(tests, heads_travel_without_their_ablation);
+    tcase_add_loop_test(tests, a_head_that_the_model_lacks_is_not_taken, 0, ROWS(places));
     return run_suite(tests);
 }
