@@ -50,7 +50,8 @@ static cv_scores *make_scores(const setting *s)
 
 static void make_inputs(setting *s, size_t harmless)
 {
-    *s = (setting){.job_models = {{(char *)"one", (char *)"one", NULL}, {(char *)"two", (char *)"two", NULL}},
+    *s = (setting){.job_models = {{.name = (char *)"one", .path = (char *)"one"},
+                                  {.name = (char *)"two", .path = (char *)"two"}},
                    .ablations = {{.kind = CV_UNIFORM_ATTENTION}, {.kind = CV_UNIFORM_ATTENTION, .epsilon = 0.5}},
                    .ablation_names = {(char *)"uniform_attention", (char *)"uniform_attention-eps0.5"},
                    .groups = {{(char *)"none", CV_GROUP_NONE, 0},

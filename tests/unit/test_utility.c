@@ -58,7 +58,7 @@ static void make_pairs(setting *s)
 static void make(setting *s)
 {
     *s = (setting){.models = {tiny_model(tiny_config(), 50)},
-                   .job_model = {(char *)"one", (char *)"one", NULL},
+                   .job_model = {.name = (char *)"one", .path = (char *)"one"},
                    .ablations = {{.kind = CV_VALUE_SCALE}, {.kind = CV_VALUE_SCALE, .epsilon = 0.5}},
                    .ablation_names = {(char *)"value_scale", (char *)"value_scale-eps0.5"},
                    .groups = {{(char *)"none", CV_GROUP_NONE, 0},
