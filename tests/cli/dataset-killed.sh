@@ -4,8 +4,15 @@
 # shellcheck source=tests/cli/dataset-common.sh
 . "$(dirname "$0")/dataset-common.sh"
 
-# Little memory makes many units, so that every stage has a middle.
-demo_job job.json 'chat-a chat-b' 16 3 6 32 '"engine": {"memory_gib": 0.008}'
+# Little memory makes many units, so that every stage has a middle: at least eight units.
+budgets=$(awk 'BEGIN { for (g = 0.02; g > 0.004; g *= 0.93) print g }')
+for gib in $budgets; do
+    demo_job job.json 'chat-a chat-b' 20 3 6 32 "\"engine\": {\"memory_gib\": $gib}"
+    run "$CARAVAN" plan job.json
+    equal "plan with $gib GiB: exit code" 0 "$code"
+    if awk '/^stage / { stages = 4; next } stages && stages-- && $(NF - 2) < 8 { few = 1 }
+            END { exit stages != 0 || few }' out; then break; fi
+done
 stages=('sweep' 'sahara 2' 'answers' 'utility')
 ranks=(2 3 1 4)
 
@@ -15,45 +22,58 @@ equal 'the undisturbed run: exit code' 0 "$code"
 # Killed processes leave what MPI keeps in files: it goes with the scratch folder.
 export TMPDIR=$scratch OMPI_MCA_btl_vader_backing_directory=$scratch OMPI_MCA_btl_sm_backing_directory=$scratch
 
-# members SESSION: its living processes. Ranks have process groups of their own, but are in mpirun's session.
-members() {
-    local stat line
-    for stat in /proc/[0-9]*/stat; do
-        { read -r line <"$stat"; } 2>/dev/null || continue
-        # shellcheck disable=SC2086 # the fields behind the command's name
-        set -- "$1" ${line##*) }
-        if [ "$5" = "$1" ] && [ "$2" != Z ]; then echo "${line%% *}"; fi
-    done
+# family PID: it, and all processes that it has started, or these have. Launchers give ranks groups and sessions of
+# their own.
+family() {
+    cat /proc/[0-9]*/stat 2>/dev/null | awk -v of="$1" '
+        { pid = $1; sub(/.*\) /, ""); parent[pid] = $2 }
+        END {
+            known[of]
+            do {
+                grown = 0
+                for (pid in parent) if ((parent[pid] in known) && !(pid in known)) { known[pid]; grown = 1 }
+            } while (grown)
+            for (pid in known) print pid
+        }'
 }
 
-# kill_session SESSION: at once, and waits for the end.
-kill_session() {
-    local members
-    for _ in {1..100}; do
-        members=$(members "$1")
-        [ -n "$members" ] || return 0
-        # shellcheck disable=SC2086 # several
-        kill -9 $members 2>/dev/null || true
-        sleep 0.05
+# is_alive PID
+is_alive() {
+    local line
+    { read -r line <"/proc/$1/stat"; } 2>/dev/null && [[ ${line##*) } != Z* ]] # behind the command's name
+}
+
+# kill_run PID RANKS: kills it with all its ranks at once, and waits for their end.
+kill_run() {
+    local members pid
+    members=$(family "$1")
+    expect 'the launcher and its ranks are found' [ "$(wc -w <<<"$members")" -gt "$2" ]
+    # shellcheck disable=SC2086 # several
+    kill -9 $members 2>/dev/null || true
+    for pid in $members; do
+        for _ in {1..200}; do
+            is_alive "$pid" || continue 2
+            sleep 0.05
+        done
+        fail "process $pid cannot be killed"
     done
-    fail "session $1 cannot be killed"
 }
 
 # run_until STAGE RANKS: runs until the stage has finished a unit, and kills all ranks. Fails if the run ends by
 # itself.
 run_until() {
-    local session bytes=
-    setsid "$MPIEXEC" -n "$2" "$CARAVAN" run job.json >out 2>err </dev/null &
-    session=$!
-    disown "$session" # its end is no news
+    local launcher bytes=
+    "$MPIEXEC" -n "$2" "$CARAVAN" run job.json >out 2>err </dev/null &
+    launcher=$!
+    disown "$launcher" # its end is no news
     until [ -n "$bytes" ] && [ "$(stat -c %s results/journal)" -gt "$bytes" ]; do
-        kill -0 "$session" 2>/dev/null || return 1
+        kill -0 "$launcher" 2>/dev/null || return 1
         sleep 0.01
         if [ -z "$bytes" ] && grep -qsF "\"phase\": \"$1\"" results/status.json; then
             bytes=$(stat -c %s results/journal)
         fi
     done
-    kill_session "$session"
+    kill_run "$launcher" "$2"
 }
 
 # units STAGE FILE: "DONE TOTAL" of what the messages of a run say that the journal had of a stage.

@@ -110,16 +110,11 @@ no '"evaluate": {"groups": ["random:4"]}, "ablations": [{"kind": "value_scale", 
     'groups of heads that the model lacks' 'evaluate.groups[0] is "random:4", but model wide has 3'
 no '"sahara": {"steps": 13}' 'more steps than heads' 'sahara.steps is 13, but model m has 8 heads'
 
-# broken LINE NAME TEXT: a utility file whose third line is LINE; on one rank and on three.
+# broken LINE NAME TEXT: a utility file whose third line is LINE.
 broken() {
     { head -n 2 task.jsonl; printf '%s\n' "$1"; head -n 1 task.jsonl; } >broken.jsonl
     two bad.json '"evaluate": {"decode": [], "utility": [{"name": "things", "file": "broken.jsonl"}]}'
     refused "$2" "broken.jsonl: line 3: $3" "$CARAVAN" run bad.json
-    run mpirun -n 3 "$CARAVAN" run bad.json
-    equal "$2: exit code of three ranks" 2 "$code"
-    equal "$2: lines of three ranks" 1 "$(grep -c '^caravan: ' err)"
-    holds "$2: message of three ranks" err "broken.jsonl: line 3: $3"
-    expect "$2: three ranks leave no results" [ ! -e results ]
 }
 broken '{"context": "Bread is", "choices": ["to eat", "to wear"], "answer": 0' 'a torn line' 'column '
 broken '{"context": "Bread is", "choices": ["to eat", "to wear"]}' 'no answer' 'answer is missing'
@@ -128,6 +123,11 @@ broken '{"context": "Bread is", "choices": ["to eat", "to wear"], "answer": 2}' 
 broken '["Bread is", "to eat"]' 'a line that is no object' 'a line must hold one JSON object'
 broken "{\"context\": \"$(seq -s ' ' 60)\", \"choices\": [\"to eat\", \"to wear\"], \"answer\": 0}" \
     'a question past the positions' 'context and choice 0 have '
+run mpirun -n 3 "$CARAVAN" run bad.json
+equal 'a broken utility file: exit code of three ranks' 2 "$code"
+equal 'a broken utility file: lines of three ranks' 1 "$(grep -c '^caravan: ' err)"
+holds 'a broken utility file: message of three ranks' err 'broken.jsonl: line 3: '
+expect 'a broken utility file: three ranks leave no results' [ ! -e results ]
 no '"evaluate": {"utility": [{"name": "things", "file": "gone.jsonl"}]}' 'no utility file' 'gone.jsonl'
 
 # Found when the states are there: prompts that are all the same span one direction.
