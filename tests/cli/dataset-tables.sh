@@ -221,9 +221,9 @@ off() {
         options+=(--ablate "$1:${head%H*}:${head#*H}")
     done
 }
-# texts FOLDER GROUP SET: the greedy answers
+# texts FOLDER GROUP SET [DECODE]: the answers, greedy by default
 texts() {
-    paste -d, <(tail -n +2 "$1/answers.csv" | cut -d, -f1,3,4) "$1/text" | grep "^$2,$3,greedy," | cut -d, -f4-
+    paste -d, <(tail -n +2 "$1/answers.csv" | cut -d, -f1,3,4) "$1/text" | grep "^$2,$3,${4:-greedy}," | cut -d, -f4-
 }
 for folder in saved/chat-b/{uniform_attention,value_scale}; do
     ablation=${folder##*/}
@@ -235,6 +235,11 @@ for folder in saved/chat-b/{uniform_attention,value_scale}; do
             equal "$folder: $group: caravan generate answers the $set prompts alike" "$(texts "$folder" $group $set)" \
                 "$(cat out)"
         done
+        # Its first draw has the same random numbers.
+        run "$CARAVAN" generate "$demo/models/chat-b" --prompts "$demo/prompts/harmful.csv" --format chat --limit 1 \
+            --top-k 5 --max-new-tokens 12 "${options[@]}"
+        equal "$folder: $group: caravan generate draws alike" \
+            "$(texts "$folder" $group harmful top_k-k5-t1-samples2 | head -n 1)" "$(cat out)"
         run "$CARAVAN" utility "$demo/models/chat-b" --task "$demo/utility.jsonl" --limit 20 --output choices.csv \
             "${options[@]}"
         expect "$folder: $group: caravan utility counts alike" awk -F, -v group=$group "$functions"'

@@ -74,10 +74,11 @@ for engine in wavefront plain; do
 done
 holds 'the engine is recorded' plain/manifest.json '"engine": "plain"'
 
-# close FIELDS RELATIVE FLOOR FILE: the two engines' tables have the same lines but for the last FIELDS
-# columns, and these differ by at most RELATIVE times the value plus FLOOR.
+# close FIELDS RELATIVE FLOOR FILE [FOLDER]: a table of the wavefront and one of FOLDER (by default the plain
+# engine's) have the same lines but for the last FIELDS columns, and these differ by at most RELATIVE times the
+# value plus FLOOR.
 close() {
-    paste -d, "wavefront/$4" "plain/$4" | awk -F, -v last="$1" -v relative="$2" -v floor="$3" '
+    paste -d, "wavefront/$4" "${5:-plain}/$4" | awk -F, -v last="$1" -v relative="$2" -v floor="$3" '
         { half = NF / 2 }
         NF % 2 { exit wrong = 1 }
         { for (i = 1; i <= half; i++) {
@@ -91,6 +92,13 @@ close() {
         END { exit wrong || !compared }'
 }
 
+# Little memory makes small batches of answers.
+answer_units() { sed -n '/"name": "answers"/{n; s/[^0-9]//gp}' "$1/manifest.json"; }
+demo_job batches.json chat-b 3 2 8 20 '"engine": {"memory_gib": 0.008}'
+run "$CARAVAN" run batches.json --output batches
+equal 'exit code with little memory' 0 "$code"
+expect 'little memory makes more batches' [ "$(answer_units batches)" -gt "$(answer_units wavefront)" ]
+
 # Angles of one direction agree but for what single precision does to the states (compare_sahara.py of
 # tests/reference measures it): in 6 layers of these models about 1.2e-5 degrees.
 for ablation in uniform_attention value_scale; do
@@ -103,11 +111,14 @@ for ablation in uniform_attention value_scale; do
             cut -d, -f1,2,9 >"$engine/$folder/angles.csv"
     done
     expect "$ablation: the angles of all heads agree" close 1 1e-3 1.2e-5 "$folder/angles.csv"
-    for engine in wavefront plain; do
+    for engine in wavefront plain batches; do
         awk -F, -v OFS=, '{ mean = $12; $12 = ""; print $0, mean }' "$engine/$folder/answers.csv" >"$engine/$folder/means.csv"
     done
     expect "$ablation: the same answers" close 1 0 1e-5 "$folder/means.csv"
-    expect "$ablation: the same verdicts" cmp -s {wavefront,plain}/$folder/judges.csv
+    expect "$ablation: the same answers in other batches" close 1 0 1e-5 "$folder/means.csv" batches
+    for other in plain batches; do
+        expect "$ablation: the same verdicts, $other" cmp -s {wavefront,$other}/$folder/judges.csv
+    done
     expect "$ablation: the same utility" close 12 0 1e-5 "$folder/utility.csv"
     if command -v h5dump >/dev/null; then
         for engine in wavefront plain; do
