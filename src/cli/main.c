@@ -31,7 +31,7 @@ static const char usage[] = "usage: caravan VERB ...\n"
                             "  caravan VERB --help   tells more\n"
                             "  caravan --version     names this program and its libraries\n"
                             "\n"
-                            "Exit codes: 0 done, 1 failed, 2 bad input or usage.\n";
+                            "Exit codes: 0 done, 1 failed, 2 bad input or usage, 75 saved before the end: run again.\n";
 
 static void print_version(void)
 {

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/launch.h"
+#include "cluster/signals.h"
 #include "cluster/spread.h"
 #include "engine/blas.h"
 #include "report/heads.h"
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char help[] =
     "usage: caravan run JOB.json [--output DIR] [--models A,B] [--from DIR]... [--engine wavefront|plain]\n"
@@ -36,11 +38,14 @@ static const char help[] =
     "  --precision NAME  f32\n"
     "  --models A,B      only these of the job's models, as one task of a job array does; their results are\n"
     "                    those that the whole job would give\n"
+    "  --deadline S      ends in so many seconds at the latest, saved, with exit code 75: units that would not\n"
+    "                    be done by then are not started (under Slurm the job's end is known by itself)\n"
     "  --node-local DIR  each node's ranks read the models from copies in its folder DIR (a local disk, or\n"
     "                    /dev/shm); rank 0 reads them once and sends them. The copies stay, for the next run\n"
     "  --from DIR        takes over what another run of the job, or of some of its models, has finished in\n"
     "                    its results folder DIR; may be given more than once\n"
     "\n"
+    "SIGTERM, SIGUSR1 and Ctrl-C save what is done within ten seconds; the exit code is then 75.\n"
     "A run that was ended early goes on where it was when the same command is given again, with any number\n"
     "of ranks. Prints the ten top heads of each model; the results folder has the rest.\n";
 
@@ -295,7 +300,7 @@ static void tell_speed(const cv_session *s)
 static void give_up(cv_session *s, const cv_error *err)
 {
     if (s->journal && (err->status != CV_BAD_INPUT || cv_journal_count(s->journal) > 0)) {
-        cv_session_status(s, CV_RUN_FAILED, err->text);
+        cv_session_status(s, err->status == CV_STOPPED ? CV_RUN_STOPPED : CV_RUN_FAILED, err->text);
         return;
     }
     if (s->journal) cv_folder_remove(s->folder, "status.json");
@@ -358,22 +363,43 @@ static void close_session(cv_session *s)
     cv_cluster_close(s->cluster);
 }
 
+/* The time by which the run must have ended: --deadline, or what Slurm says of the job's end. */
+static bool read_deadline(const char *text, double *deadline, cv_error *err)
+{
+    const char *slurm = getenv("SLURM_JOB_END_TIME");
+    int64_t seconds = 0, end = 0;
+    *deadline = 0;
+    if (text) {
+        if (!cv_option_int("--deadline", text, 1, INT32_MAX, &seconds, err)) return false;
+    } else if (slurm) {
+        if (!cv_option_int("SLURM_JOB_END_TIME", slurm, 0, INT64_MAX, &end, err)) return false;
+        seconds = end - (int64_t)time(NULL);
+        if (seconds > INT32_MAX) return true; /* no limit */
+    } else {
+        return true;
+    }
+    *deadline = cv_seconds() + (double)seconds;
+    return true;
+}
+
 static bool run(int argc, char **argv, cv_error *err)
 {
-    const char *path = NULL;
+    const char *path = NULL, *deadline = NULL;
     cv_job_options options = {0};
     cv_session s = {0};
+    cv_signals_catch();
     const cv_option known[] = {{.name = "--output", .text = &options.output},
                                {.name = "--engine", .text = &options.engine},
                                {.name = "--precision", .text = &options.precision},
                                {.name = "--models", .text = &options.models},
                                {.name = "--from", .list = &s.from},
+                               {.name = "--deadline", .text = &deadline},
                                {.name = "--node-local", .text = &s.node_local},
                                {0}};
     const cv_argument arguments[] = {{"JOB.json", &path}, {0}};
     s.cluster = cv_cluster_open(NULL, NULL);
     cv_launch_environment environment = cv_launch_environment_get();
-    bool ok = cv_options_read("run", argc, argv, known, arguments, err) &&
+    bool ok = cv_options_read("run", argc, argv, known, arguments, err) && read_deadline(deadline, &s.deadline, err) &&
               cv_launch_check(&environment, cv_cluster_size(s.cluster), err);
     ok = cv_cluster_agree(s.cluster, ok, err) && run_session(&s, path, &options, err);
     if (!ok && cv_session_is_first(&s)) {

@@ -49,6 +49,7 @@ typedef struct cv_session {
     size_t num_stages, stages_capacity;
     uint64_t plain_operations; /* of the sweep */
     double load_seconds, stage_start;
+    double deadline; /* on the clock of cv_seconds; 0: none */
     cv_progress progress;
     cv_progress_view view;
     cv_pace status_pace;

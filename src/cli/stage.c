@@ -44,6 +44,15 @@ static void show_progress(void *context, size_t items_done, uint64_t cost_done)
     if (cv_pace_due(&s->status_pace, now, STATUS_SECONDS)) cv_session_status(s, CV_RUN_RUNNING, NULL);
 }
 
+/* Units take longer than the time that is left after a signal: they are lost, and what is done is saved. */
+static void abandon(void *context)
+{
+    cv_session *s = ((const run *)context)->session;
+    cv_progress_view_close(&s->view);
+    cv_session_status(s, CV_RUN_STOPPED, NULL);
+    cv_warn("saved, without the units under way; run the same command again to go on");
+}
+
 /* On rank 0: fills costs and descriptions [stage->count]; the costs' sum. */
 static uint64_t describe(const cv_session *s, const cv_stage *stage, uint64_t *costs, uint64_t *descriptions)
 {
@@ -103,7 +112,7 @@ bool cv_stage_run(cv_session *s, const cv_stage *stage, cv_error *err)
     if (first) total = describe(s, stage, costs, descriptions);
     run r = {s, stage};
     cv_phase phase = {.name = stage->name,
-                      .work = {stage->count, costs, NULL, &r, compute, deliver, show_progress},
+                      .work = {stage->count, costs, NULL, &r, compute, deliver, show_progress, s->deadline, abandon},
                       .descriptions = descriptions,
                       .journal = s->journal};
     bool ok = cv_phase_resume(s->cluster, &phase, err);

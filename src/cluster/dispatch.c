@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "cluster/mpi_calls.h"
+#include "cluster/signals.h"
 #include "sweep/bytes.h"
 #include "sweep/queue.h"
 
@@ -19,6 +20,10 @@
  * A reply is a packed result, or empty for "I am here". */
 enum { TAG_ORDER = 1, TAG_REPLY = 2 };
 static const uint64_t STOP = UINT64_MAX;
+
+/* Of the deadline: items take so much longer than the rank's last one let expect, and results so many
+ * seconds. */
+static const double CAUTION = 1.25, RESERVE = 10;
 
 /* What became of one item. */
 typedef struct result {
@@ -211,8 +216,12 @@ typedef struct server {
     cv_cluster *cluster;
     const cv_dispatch *dispatch;
     cv_queue *queue;
-    uint64_t *orders; /* [ranks] the item that each rank has, STOP if none */
-    int num_serving;  /* ranks that have not been stopped yet, rank 0's bench included */
+    uint64_t *orders;   /* [ranks] the item that each rank has, STOP if none */
+    double *ordered_at; /* [ranks] when it got it */
+    double *pace;       /* [ranks] operations a second of its last item; 0 before */
+    int num_serving;    /* ranks that have not been stopped yet, rank 0's bench included */
+    double stop_seen;   /* when a wish to stop was seen; 0: none */
+    bool late;          /* an item was not started as the deadline is near */
     bool ok;
     cv_error *err; /* the first error, where not ok */
 } server;
@@ -234,11 +243,34 @@ static void take_result(server *s, result *r)
     cv_buffer_free(&r->bytes);
 }
 
+/* Whether a rank will be done with the next item in time. The first item of a rank is begun while there is
+ * any time: its pace is not known. */
+static bool is_in_time(const server *s, int rank)
+{
+    size_t item;
+    if (s->dispatch->deadline == 0 || !cv_queue_peek(s->queue, &item)) return true;
+    double seconds = s->pace[rank] > 0 ? CAUTION * (double)s->dispatch->costs[item] / s->pace[rank] : 0;
+    return cv_seconds() + seconds + RESERVE < s->dispatch->deadline;
+}
+
+/* What the rank's last item tells of its pace. */
+static void note_pace(server *s, int rank)
+{
+    double seconds = cv_seconds() - s->ordered_at[rank];
+    if (s->orders[rank] != STOP && seconds > 0) s->pace[rank] = (double)s->dispatch->costs[s->orders[rank]] / seconds;
+}
+
 /* The next item for a rank, or STOP. */
 static uint64_t next_order(server *s, int rank)
 {
     size_t item;
+    note_pace(s, rank);
+    if (!is_in_time(s, rank)) {
+        s->late = true;
+        cv_queue_stop(s->queue);
+    }
     s->orders[rank] = cv_queue_next(s->queue, &item) ? item : STOP;
+    s->ordered_at[rank] = cv_seconds();
     if (s->orders[rank] == STOP) s->num_serving--;
     return s->orders[rank];
 }
@@ -295,9 +327,33 @@ static void tick(const server *s)
         s->dispatch->tick(s->dispatch->context, cv_queue_num_done(s->queue), cv_queue_cost_done(s->queue));
 }
 
+/* Looks for a wish to stop. What is under way may end in its time; then the run ends without it. */
+static void heed_signals(server *s)
+{
+    if (s->stop_seen == 0 && cv_signals_stop()) {
+        s->stop_seen = cv_seconds();
+        cv_queue_stop(s->queue);
+    }
+    if (s->stop_seen == 0 || cv_seconds() - s->stop_seen < CV_DISPATCH_GRACE) return;
+    if (s->dispatch->abandon) s->dispatch->abandon(s->dispatch->context);
+    MPI_Abort(MPI_COMM_WORLD, CV_STOPPED);
+}
+
+/* After all ranks are stopped: an error if something is left undone. */
+static void judge_end(server *s)
+{
+    size_t left = s->dispatch->count - cv_queue_num_done(s->queue);
+    if (!s->ok || left == 0) return;
+    s->ok = false;
+    cv_failed(s->err, "saved with %zu of %zu units left, as %s; run the same command again to go on", left,
+              s->dispatch->count, s->late ? "the time that is left is short" : "asked to stop");
+    s->err->status = CV_STOPPED;
+}
+
 static void serve(server *s, bench *b)
 {
     cv_backoff backoff = {0};
+    heed_signals(s);
     uint64_t order = next_order(s, 0);
     if (order != STOP) set_bench(b, BUSY, (size_t)order);
     tick(s);
@@ -305,6 +361,7 @@ static void serve(server *s, bench *b)
         bool served = serve_bench(s, b);
         while (s->num_serving > 0 && serve_one(s)) served = true;
         tick(s);
+        heed_signals(s);
         if (served)
             backoff = (cv_backoff){0};
         else
@@ -317,13 +374,18 @@ static bool lead(cv_cluster *cluster, const cv_dispatch *dispatch, cv_share *sha
     server s = {.cluster = cluster, .dispatch = dispatch, .num_serving = cluster->size, .ok = true, .err = err};
     s.queue = cv_queue_make(dispatch->costs, dispatch->done, dispatch->count);
     s.orders = cv_alloc((size_t)cluster->size, sizeof *s.orders);
+    s.ordered_at = cv_calloc((size_t)cluster->size, sizeof *s.ordered_at);
+    s.pace = cv_calloc((size_t)cluster->size, sizeof *s.pace);
     for (int r = 0; r < cluster->size; r++) s.orders[r] = STOP;
     bench b;
     open_bench(&b, dispatch, share);
     serve(&s, &b);
     close_bench(&b);
+    judge_end(&s);
     cv_queue_free(s.queue);
     free(s.orders);
+    free(s.ordered_at);
+    free(s.pace);
     return s.ok;
 }
 

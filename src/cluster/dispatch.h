@@ -33,7 +33,16 @@ typedef struct cv_dispatch {
     bool (*deliver)(void *context, size_t item, const char *bytes, size_t length, cv_error *err);
     /* Called on rank 0 in the calling thread, at once and then many times a second; may be NULL. */
     void (*tick)(void *context, size_t items_done, uint64_t cost_done);
+
+    /* On rank 0: no item is started that will probably not be done by then, on the clock of
+     * cv_seconds(); by each rank's own pace, with a reserve. 0: no end. */
+    double deadline;
+    /* Called on rank 0 when a wish to stop (cluster/signals.h) has been there for CV_DISPATCH_GRACE seconds and
+     * items are still under way, which are then lost; all ranks are ended behind it. May be NULL. */
+    void (*abandon)(void *context);
 } cv_dispatch;
+
+enum { CV_DISPATCH_GRACE = 8 };
 
 /* What one rank did. */
 typedef struct cv_share {
@@ -42,7 +51,9 @@ typedef struct cv_share {
     size_t items;
 } cv_share;
 
-/* True on all ranks when every item is computed and delivered. After an error, wherever it was met,
+/* After a wish to stop, or when the deadline is near, nothing more is handed out; if items are left, the
+ * error's status is CV_STOPPED.
+ * True on all ranks when every item is computed and delivered. After an error, wherever it was met,
  * the items under way are finished, and it is false on all ranks with *err as cv_cluster_agree gives
  * it. Collective. */
 bool cv_dispatch_run(cv_cluster *cluster, const cv_dispatch *dispatch, cv_share *mine, cv_error *err);

@@ -48,9 +48,25 @@ static void tick(void *context, size_t items_done, uint64_t cost_done)
     if (phase->work.tick) phase->work.tick(phase->work.context, items_done, cost_done);
 }
 
+static void abandon(void *context)
+{
+    const cv_phase *phase = context;
+    cv_error err;
+    if (phase->journal) cv_journal_flush(phase->journal, &err); /* there is nobody left to tell */
+    if (phase->work.abandon) phase->work.abandon(phase->work.context);
+}
+
 bool cv_phase_run(cv_cluster *cluster, cv_phase *phase, cv_share *mine, cv_error *err)
 {
-    cv_dispatch dispatch = {phase->work.count, phase->work.costs, phase->done, phase, compute, deliver, tick};
+    cv_dispatch dispatch = {.count = phase->work.count,
+                            .costs = phase->work.costs,
+                            .done = phase->done,
+                            .context = phase,
+                            .compute = compute,
+                            .deliver = deliver,
+                            .tick = tick,
+                            .deadline = phase->work.deadline,
+                            .abandon = abandon};
     return cv_dispatch_run(cluster, &dispatch, mine, err);
 }
 

@@ -72,6 +72,13 @@ bool cv_queue_next(cv_queue *queue, size_t *item)
     return true;
 }
 
+bool cv_queue_peek(const cv_queue *queue, size_t *item)
+{
+    if (queue->next == queue->num_order) return false;
+    *item = queue->order[queue->next].item;
+    return true;
+}
+
 bool cv_queue_done(cv_queue *queue, size_t item)
 {
     if (item >= queue->count || queue->state[item] != OUT) return false;

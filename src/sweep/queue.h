@@ -19,6 +19,9 @@ void cv_queue_free(cv_queue *queue);
  * left, or after cv_queue_stop. */
 bool cv_queue_next(cv_queue *queue, size_t *item);
 
+/* The item that cv_queue_next would hand out. */
+bool cv_queue_peek(const cv_queue *queue, size_t *item);
+
 /* Takes an item back as done. False, changing nothing, if it is not out. */
 bool cv_queue_done(cv_queue *queue, size_t item);
 

@@ -4,8 +4,12 @@
 #include "cluster/cluster.h"
 #include "cluster/dispatch.h"
 
+#include "base/clock.h"
+#include "cluster/signals.h"
+
 #include "base/memory.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +36,11 @@ typedef struct work {
     int bad_item;              /* whose compute fails; -1 for none */
     int refused_item;          /* whose delivery fails; -1 for none */
     int endless_item;          /* whose result is longer than any may be */
-    bool slow;                 /* items take as many milliseconds as they cost */
-    int running;               /* computes at this moment on this rank */
+    double deadline;           /* on the clock of cv_seconds; 0: none */
+    size_t raise_at;           /* deliveries after which the process gets SIGUSR1; 0: never */
+    size_t num_delivered;
+    bool slow;   /* items take as many milliseconds as they cost */
+    int running; /* computes at this moment on this rank */
     int delivered[MAX_ITEMS];
     size_t ticks, most_done;
 } work;
@@ -70,6 +77,7 @@ static bool deliver(void *context, size_t item, const char *bytes, size_t length
     EXPECT(length == w->lengths[item]);
     for (size_t i = 0; i < length; i++) EXPECT(bytes[i] == value(item, i));
     w->delivered[item]++;
+    if (++w->num_delivered == w->raise_at) raise(SIGUSR1);
     return (int)item != w->refused_item || cv_failed(err, "item %zu cannot be taken", item);
 }
 
@@ -94,7 +102,7 @@ static work make_work(size_t count)
 
 static bool run(cv_cluster *cluster, work *w, cv_share *share, cv_error *err)
 {
-    cv_dispatch dispatch = {w->count, w->costs, w->done, w, compute, deliver, tick};
+    cv_dispatch dispatch = {w->count, w->costs, w->done, w, compute, deliver, tick, w->deadline, NULL};
     *err = (cv_error){CV_OK, ""};
     return cv_dispatch_run(cluster, &dispatch, share, err);
 }
@@ -235,6 +243,59 @@ static void bytes_reach_all_ranks(cv_cluster *cluster)
     }
 }
 
+/* What was done counts, and nothing that was not: the run ends as one that is to be continued. */
+static void expect_saved(cv_cluster *cluster, const work *w, bool ok, const cv_error *err, const char *why)
+{
+    EXPECT(!ok);
+    EXPECT(err->status == CV_STOPPED);
+    if (cv_cluster_rank(cluster) != 0) return;
+    EXPECT(strstr(err->text, why));
+    size_t delivered = 0;
+    for (size_t i = 0; i < w->count; i++) {
+        EXPECT(w->delivered[i] <= 1);
+        delivered += (size_t)w->delivered[i];
+    }
+    EXPECT(delivered > 0 && delivered < w->count);
+    EXPECT(w->most_done == delivered);
+}
+
+/* Ten seconds are kept back for results, so these items have 300 milliseconds: six for each of at most
+ * four ranks. */
+static void nothing_is_begun_that_would_be_late(cv_cluster *cluster)
+{
+    work w = make_work(MAX_ITEMS);
+    w.slow = true;
+    for (size_t i = 0; i < w.count; i++) w.costs[i] = 50;
+    cv_share share;
+    cv_error err;
+    double start = cv_seconds();
+    w.deadline = start + 10.3;
+    bool ok = run(cluster, &w, &share, &err);
+    expect_saved(cluster, &w, ok, &err, "the time that is left is short");
+    EXPECT(cv_seconds() - start < 5);
+    w = make_work(MAX_ITEMS);
+    w.deadline = cv_seconds() + 1000;
+    EXPECT(run(cluster, &w, &share, &err));
+}
+
+/* The last test of all: the wish stays. */
+static void a_signal_stops_the_dispatch(cv_cluster *cluster)
+{
+    work w = make_work(MAX_ITEMS);
+    w.slow = true;
+    for (size_t i = 0; i < w.count; i++) w.costs[i] = 20;
+    w.raise_at = 3;
+    cv_share share;
+    cv_error err;
+    cv_signals_catch();
+    bool ok = run(cluster, &w, &share, &err);
+    expect_saved(cluster, &w, ok, &err, "asked to stop");
+    w = make_work(5);
+    EXPECT(!run(cluster, &w, &share, &err)); /* and nothing is begun any more */
+    EXPECT(err.status == CV_STOPPED);
+    for (size_t i = 0; i < w.count; i++) EXPECT(w.delivered[i] == 0);
+}
+
 int main(int argc, char **argv)
 {
     cv_cluster *cluster = cv_cluster_open(&argc, &argv);
@@ -253,6 +314,8 @@ int main(int argc, char **argv)
     items_done_before_are_left_out(cluster, 1); /* all */
     a_long_result_arrives_and_one_too_long_is_an_error(cluster);
     rank_0_serves_while_it_computes(cluster);
+    nothing_is_begun_that_would_be_late(cluster);
+    a_signal_stops_the_dispatch(cluster);
     cv_error err;
     cv_failed(&err, "%d expectations failed", failures);
     bool ok = cv_cluster_agree(cluster, failures == 0, &err);

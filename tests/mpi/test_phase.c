@@ -76,7 +76,7 @@ static bool run_phase(cv_cluster *cluster, cv_journal *journal, const char *name
                       cv_error *err)
 {
     cv_phase phase = {.name = name,
-                      .work = {ITEMS, w->costs, NULL, w, compute, deliver, tick},
+                      .work = {ITEMS, w->costs, NULL, w, compute, deliver, tick, 0, NULL},
                       .descriptions = w->descriptions,
                       .journal = journal};
     cv_share share;

@@ -6,6 +6,7 @@
 #
 # Skips, saying so, where Slurm is absent and cannot be installed. Everything stays on loopback; only processes
 # that it started are ended.
+# shellcheck disable=SC2317 # functions are called by check
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/common.sh
@@ -21,9 +22,10 @@ fi
 CARAVAN=$PWD/build/release/bin/caravan
 export CARAVAN SLURM_TEST_NODES=4 SLURM_TEST_CPUS=2
 work=$(mktemp -d)
-eval "$(tests/slurm/test-cluster up)"
+cluster=$PWD/tests/slurm/test-cluster
+eval "$("$cluster" up)"
 clean() {
-    tests/slurm/test-cluster down >/dev/null 2>&1 || true
+    "$cluster" down >/dev/null 2>&1 || true
     rm -rf "$SLURM_TEST_DIR" "$work"
 }
 trap clean EXIT
@@ -118,7 +120,7 @@ limited() {
     # shellcheck disable=SC2046
     id=$(sbatch --parsable $(on_node 2 1) --time=1 --signal=B:USR1@50 "$slurm/nodes.sh" job.json --engine plain \
         --output limited)
-    wait_for 240 "$id" COMPLETED && same whole-plain limited
+    wait_for 240 "$id" COMPLETED && same whole-plain limited && [ "$(field_of "$id" Restarts)" -ge 1 ]
 }
 check "with a limit of a minute it completes too, with the same bytes" limited
 
