@@ -87,6 +87,29 @@ run "$CARAVAN" run job.json
 equal 'an answer up to the last position' 0 "$code"
 rm -rf results
 
+# ---- the same prompts twice ----
+
+two job.json '"evaluate": {"max_new_tokens": 6, "groups": ["per_prompt:2", "none"],
+    "decode": [{"kind": "greedy"}, {"kind": "top_k", "k": 20, "temperature": 2}]}'
+sed -i 's/harmless.txt/harmful.csv/' job.json
+run "$CARAVAN" run job.json
+equal 'the same prompts twice: exit code' 0 "$code"
+for model in m wide; do
+    expect "$model: what is the same in both sets is not specific" awk -F, '
+        NR > 1 && ($4 != $7 || $8 != "0") { exit wrong = 1 } END { exit wrong || NR < 9 }' \
+        "results/$model/uniform_attention/heads.csv"
+    # their measures, in place of the answers
+    measures() { grep "^$1,[^,]*,$2,$3," "results/$model/uniform_attention/answers.csv" | cut -d, -f5-; }
+    for group in none per_prompt:2; do
+        equal "$model: $group: the likeliest answers are the same" "$(measures $group harmful greedy)" \
+            "$(measures $group harmless greedy)"
+        expect "$model: $group: draws for one set are not those for the other" \
+            [ "$(measures $group harmful top_k-k20-t2)" != "$(measures $group harmless top_k-k20-t2)" ]
+    done
+    equal "$model: 4 answers each" 4 "$(measures none harmful top_k-k20-t2 | wc -l)"
+done
+rm -rf results
+
 # ---- refused ----
 
 # no JSON NAME TEXT: refused with these keys by one rank.

@@ -5,6 +5,9 @@
 # shellcheck source=tests/cli/dataset-common.sh
 . "$(dirname "$0")/dataset-common.sh"
 
+# Limits that some answers of these models break, so that the tables have all kinds.
+limits=', "coherence": {"max_repetition": 0.2, "max_compression": 1.1, "min_characters": 40, "min_loglikelihood": -0.4}'
+more=$limits
 demo_job job.json 'chat-b base-1' 8 4 12 20
 run "$CARAVAN" run job.json
 equal 'exit code' 0 "$code"
@@ -128,7 +131,7 @@ for folder in "${folders[@]}"; do
         FNR == 1 { next }
         $4 == "greedy" && $6 != 1 || $6 != 1 && $6 != 2 { wrong("sample") }
         $7 !~ /^[0-9]+$/ || $7 + 0 > 12 || $8 != ($7 + 0 < 12) { wrong("tokens and stopped") }
-        { coherent = $9 + 0 >= 1 && is_number($10) && $10 <= 0.5 && is_number($11) && $11 <= 4 && is_number($12) && $12 >= -5 }
+        { coherent = $9 + 0 >= 40 && is_number($10) && $10 <= 0.2 && is_number($11) && $11 <= 1.1 && is_number($12) && $12 >= -0.4 }
         $12 + 0 > 0 || $13 != coherent || $14 $15 $16 !~ /^[01][01][01]$/ { wrong("measures") }
         { seen[$1, $3, $4, $5, $6]++; checked++ }
         seen[$1, $3, $4, $5, $6] > 1 || $5 < 1 || $5 > ($3 == "harmful" ? 8 : 4) { wrong("prompt") }' \
@@ -174,6 +177,8 @@ for folder in "${folders[@]}"; do
     done
     equal "$folder: heads per prompt" 'per prompt' "$(label "$folder" per_prompt:1 asr.csv)"
 done
+equal 'answers of all kinds: refusals or none, language or none' 4 \
+    "$(cut -d, -f13,14 results/*/*/answers.csv | grep '^[01],[01]$' | sort -u | wc -l)"
 expect 'samples differ' awk -F, 'FNR > 1 && $4 != "greedy" { if ($6 == 2 && $9 "," $12 != last) n++; last = $9 "," $12 }
     END { exit !(n > 0) }' results/base-1/uniform_attention/answers.csv
 for model in chat-b base-1; do
@@ -188,7 +193,7 @@ done
 
 # ---- the answers' text ----
 
-more=', "save_responses": true'
+more="$limits, \"save_responses\": true"
 demo_job save.json 'chat-b base-1' 8 4 12 20
 more=
 run "$CARAVAN" run save.json --output saved
