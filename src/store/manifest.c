@@ -87,6 +87,20 @@ static json_t *prompt_sets(const cv_inputs *inputs, const cv_sources *sources)
     return object;
 }
 
+static json_t *tasks(const cv_inputs *inputs, const cv_sources *sources)
+{
+    json_t *list = json_array();
+    for (int t = 0; t < inputs->job.evaluate.num_utility; t++) {
+        json_t *one = json_object();
+        put_text(one, "name", inputs->job.evaluate.utility[t].name);
+        put_text(one, "file", inputs->job.evaluate.utility[t].file);
+        put_text(one, "sha256", sources->utility[t].files[0].sha256);
+        put_integer(one, "questions", inputs->tasks[t].count);
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
 static json_t *ablation(const cv_ablation *ablation, const char *name)
 {
     json_t *object = json_object();
@@ -250,6 +264,7 @@ bool cv_manifest_write(const cv_folder *folder, const cv_inputs *inputs, const c
     json_object_set_new(top, "definitions", definitions(job, run));
     json_object_set_new(top, "models", models(inputs, sources));
     json_object_set_new(top, "prompts", prompt_sets(inputs, sources));
+    if (job->evaluate.num_utility > 0) json_object_set_new(top, "utility", tasks(inputs, sources));
     json_object_set_new(top, "versions", versions(run));
     json_object_set_new(top, "ranks", ranks(run));
     json_object_set_new(top, "performance", performance(run));

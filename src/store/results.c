@@ -22,12 +22,16 @@ bool cv_sources_read(const cv_inputs *inputs, cv_sources *sources, cv_error *err
 {
     const cv_job *job = &inputs->job;
     *sources = (cv_sources){.models = cv_calloc((size_t)job->num_models, sizeof *sources->models),
-                            .num_models = job->num_models};
+                            .num_models = job->num_models,
+                            .utility = cv_calloc((size_t)job->evaluate.num_utility, sizeof *sources->utility),
+                            .num_utility = job->evaluate.num_utility};
     bool ok = true;
     for (int m = 0; ok && m < job->num_models; m++)
         ok = cv_fingerprint_model(job->models[m].path, &sources->models[m], err);
     for (int set = 0; ok && set < CV_NUM_PROMPT_SETS; set++)
         if (job->prompts[set].file) ok = cv_fingerprint_file(NULL, job->prompts[set].file, &sources->prompts[set], err);
+    for (int t = 0; ok && t < job->evaluate.num_utility; t++)
+        ok = cv_fingerprint_file(NULL, job->evaluate.utility[t].file, &sources->utility[t], err);
     if (!ok) cv_sources_free(sources);
     return ok;
 }
@@ -36,7 +40,9 @@ void cv_sources_free(cv_sources *sources)
 {
     for (int m = 0; m < sources->num_models; m++) cv_fingerprints_free(&sources->models[m]);
     for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) cv_fingerprints_free(&sources->prompts[set]);
+    for (int t = 0; t < sources->num_utility; t++) cv_fingerprints_free(&sources->utility[t]);
     free(sources->models);
+    free(sources->utility);
     *sources = (cv_sources){0};
 }
 

@@ -18,6 +18,8 @@ typedef struct cv_sources {
     cv_fingerprints *models; /* [num_models], owned */
     int num_models;
     cv_fingerprints prompts[CV_NUM_PROMPT_SETS]; /* one file each, none where the job has no such set */
+    cv_fingerprints *utility;                    /* [num_utility] one file each, owned */
+    int num_utility;
 } cv_sources;
 
 /* Reads all files of the inputs once. On error *sources is empty. Free with cv_sources_free. */

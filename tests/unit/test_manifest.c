@@ -11,9 +11,7 @@
 static cv_fingerprint model_files[] = {{(char *)"config.json", 2, "c0"}, {(char *)"model.safetensors", 9, "5a"}};
 static cv_fingerprint harmful_file = {(char *)"harmful.csv", 7, "aa"};
 static cv_fingerprints model_prints[] = {{model_files, 2, 2}, {model_files, 1, 1}};
-static const cv_sources sources = {.models = model_prints,
-                                   .num_models = 2,
-                                   .prompts = {{&harmful_file, 1, 1}, {NULL, 0, 0}}};
+static cv_sources sources = {.models = model_prints, .num_models = 2, .prompts = {{&harmful_file, 1, 1}, {NULL, 0, 0}}};
 
 static const cv_rank_report ranks[] = {
     {.host = "n1", .threads = 8, .busy_seconds = 9, .peak = 4e9, .work = {3000000000, 100}, .blas_core = "Haswell"},
@@ -125,6 +123,27 @@ START_TEST(numbers_are_in_their_places)
 }
 END_TEST
 
+START_TEST(tasks_are_recorded_with_their_files)
+{
+    static cv_fingerprint file = {(char *)"quiz.jsonl", 5, "dd"};
+    static cv_fingerprints print = {&file, 1, 1};
+    cv_inputs inputs = small_inputs(0);
+    cv_job_utility quiz = {(char *)"quiz", (char *)"tasks/quiz.jsonl", 0};
+    cv_task task = {.count = 12};
+    inputs.job.evaluate.utility = &quiz;
+    inputs.job.evaluate.num_utility = 1;
+    inputs.tasks = &task;
+    sources.utility = &print;
+    sources.num_utility = 1;
+    json_t *top = write_and_read(&inputs);
+    ck_assert_str_eq(json_string_value(at(top, "utility.0.name")), "quiz");
+    ck_assert_str_eq(json_string_value(at(top, "utility.0.file")), "tasks/quiz.jsonl");
+    ck_assert_str_eq(json_string_value(at(top, "utility.0.sha256")), "dd");
+    ck_assert_int_eq(json_integer_value(at(top, "utility.0.questions")), 12);
+    json_decref(top);
+}
+END_TEST
+
 START_TEST(a_path_that_is_not_utf8_is_left_out)
 {
     cv_inputs inputs = small_inputs(0);
@@ -185,6 +204,7 @@ int main(void)
     tcase_add_loop_test(tests, texts_are_in_their_places, 0, ROWS(texts));
     tcase_add_loop_test(tests, numbers_are_in_their_places, 0, ROWS(numbers));
     tcase_add_test(tests, the_ways_of_answering_are_recorded);
+    tcase_add_test(tests, tasks_are_recorded_with_their_files);
     tcase_add_test(tests, a_path_that_is_not_utf8_is_left_out);
     return run_suite(tests);
 }

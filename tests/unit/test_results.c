@@ -249,9 +249,14 @@ START_TEST(sources_are_read_or_named)
     inputs.job.prompts[CV_HARMFUL].file = scratch_file("p.txt", "abc", 3);
     free(scratch_file("config.json", "{}", 2));
     free(scratch_file("model.safetensors", "weights", 7));
+    cv_job_utility quiz = {(char *)"quiz", scratch_file("quiz.jsonl", "abc", 3), 0};
+    inputs.job.evaluate.utility = &quiz;
+    inputs.job.evaluate.num_utility = 1;
     cv_sources found;
     cv_error err;
     ck_assert_msg(cv_sources_read(&inputs, &found, &err), "%s", err.text);
+    ck_assert_int_eq(found.num_utility, 1);
+    ck_assert_str_eq(found.utility[0].files[0].sha256, found.prompts[CV_HARMFUL].files[0].sha256);
     ck_assert_uint_eq(found.models[0].count, 2);
     ck_assert_uint_eq(found.prompts[CV_HARMFUL].count, 1);
     ck_assert_uint_eq(found.prompts[CV_HARMLESS].count, 0);
@@ -262,7 +267,9 @@ START_TEST(sources_are_read_or_named)
     ck_assert(!cv_sources_read(&inputs, &found, &err));
     ck_assert_ptr_nonnull(strstr(err.text, "p.txt"));
     ck_assert_ptr_null(found.models);
+    ck_assert_ptr_null(found.utility);
     free(inputs.job.prompts[CV_HARMFUL].file);
+    free(quiz.file);
 }
 END_TEST
 
