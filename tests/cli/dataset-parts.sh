@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Jobs that have some of the stages only, and jobs whose stages do not fit the model or its inputs.
 # shellcheck disable=SC2016 # awk has dollars of its own
-# shellcheck source=tests/cli/common.sh
-. "$(dirname "$0")/common.sh"
-export OMP_NUM_THREADS=1
+# shellcheck source=tests/cli/dataset-common.sh
+. "$(dirname "$0")/dataset-common.sh"
 model other mqa-3-layers
 
 printf '{"context": "Bread is", "choices": ["to eat", "to wear"], "answer": %d}\n' 0 1 0 >task.jsonl
@@ -108,6 +107,24 @@ for model in m wide; do
     done
     equal "$model: 4 answers each" 4 "$(measures none harmful top_k-k20-t2 | wc -l)"
 done
+rm -rf results
+
+# ---- two heads that are off together, found by the search or as a group that shares a key head ----
+
+job job.json '"sahara": {"steps": 2}, "subspace": {"rank": 2},
+    "ablations": [{"kind": "value_scale"}, {"kind": "value_scale", "granularity": "kv_group"}]'
+run "$CARAVAN" run job.json
+equal 'pairs: exit code' 0 "$code"
+if command -v h5dump >/dev/null; then
+    numbers /sahara/angles_deg results/m/value_scale/scores.h5 >boards
+    numbers /harmful/angles_deg results/m/value_scale-kv_group/scores.h5 >pairs
+    read -r layer head <<<"$(sed -n '2s/^1,\([0-9]*\),\([0-9]*\),.*/\1 \2/p' results/m/value_scale/sahara.csv)"
+    # 2 layers of 4 heads, 2 to a key head; 8 angles of each pair. The other head of the pair is one off.
+    step=$(sed -n "$((8 + layer * 4 + (head ^ 1) + 1))p" boards)
+    pair=$(sed -n "$(((layer * 2 + head / 2) * 8 + 2))p" pairs)
+    expect "the second step's angle of L${layer}H$((head ^ 1)), $step, is that of the pair, $pair" \
+        awk -v a="$step" -v b="$pair" 'BEGIN { exit !(a > 0 && a - b <= 1e-5 * b && b - a <= 1e-5 * b) }'
+fi
 rm -rf results
 
 # ---- refused ----
