@@ -35,14 +35,15 @@ mkdir -p "$parts"
 srun --mpi=pmix --kill-on-bad-exit=1 --cpu-bind=cores \
     "$caravan" run "$job" --models "$model" --output "$parts/$model" "$@" &
 child=$!
-trap 'kill -USR1 "$child" 2>/dev/null' USR1
+warned=
+trap 'warned=yes; kill -USR1 "$child" 2>/dev/null' USR1
 trap 'kill -TERM "$child" 2>/dev/null' TERM
 while :; do
     code=0
     wait "$child" || code=$?
     kill -0 "$child" 2>/dev/null || break
 done
-if [ "$code" -eq 75 ]; then
+if [ "$code" -eq 75 ] && [ -n "$warned" ]; then
     echo "saved; requeued" >&2
     scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
 fi

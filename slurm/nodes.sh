@@ -37,7 +37,8 @@ esac
 # Slurm warns this shell three minutes before the end; the ranks hear of it through the launcher.
 "${launch[@]}" "$caravan" run "$@" &
 child=$!
-trap 'kill -USR1 "$child" 2>/dev/null' USR1
+warned=
+trap 'warned=yes; kill -USR1 "$child" 2>/dev/null' USR1
 trap 'kill -TERM "$child" 2>/dev/null' TERM
 code=0
 while :; do
@@ -46,8 +47,8 @@ while :; do
     kill -0 "$child" 2>/dev/null || break # a signal ends wait before the child has ended
 done
 
-# 75: saved before the end. The same command goes on where it was.
-if [ "$code" -eq 75 ]; then
+# 75: saved before the end. The same command goes on where it was. A job that was cancelled stays so.
+if [ "$code" -eq 75 ] && [ -n "$warned" ]; then
     echo "saved; requeued as job $SLURM_JOB_ID" >&2
     scontrol requeue "$SLURM_JOB_ID"
 fi

@@ -59,7 +59,7 @@ field_of() { scontrol show job "$1" | sed -n "s/.*\b$2=\([^ ]*\).*/\1/p" | head 
 wait_for() {
     local end=$((SECONDS + $1))
     while [ "$(state_of "$2")" != "$3" ]; do
-        [ $SECONDS -lt $end ] || return 1
+        [ "$SECONDS" -lt "$end" ] || return 1
         sleep 0.5
     done
 }
@@ -114,18 +114,26 @@ check "warned, it saves, exits 75, is requeued and completes" warned
 undisturbed_plain() { "$CARAVAN" run job.json --engine plain --output whole-plain >/dev/null 2>&1 && same whole-plain warned; }
 check "requeued: the same bytes as undisturbed" undisturbed_plain
 
-# A limit that is really too short: a minute, for a job that takes longer.
+# A limit that is really too short: a minute with the warning after a quarter of it, for a job that takes
+# longer.
+sed 's/"limit": 8/"limit": 24/g' job.json >longer.json
+undisturbed_longer() { "$CARAVAN" run longer.json --engine plain --output whole-longer >/dev/null 2>&1; }
+check "a longer run, undisturbed" undisturbed_longer
 limited() {
     local id
     # shellcheck disable=SC2046
-    id=$(sbatch --parsable $(on_node 2 1) --time=1 --signal=B:USR1@50 "$slurm/nodes.sh" job.json --engine plain \
+    id=$(sbatch --parsable $(on_node 2 1) --time=1 --signal=B:USR1@45 "$slurm/nodes.sh" longer.json --engine plain \
         --output limited)
-    wait_for 240 "$id" COMPLETED && same whole-plain limited && [ "$(field_of "$id" Restarts)" -ge 1 ]
+    wait_for 420 "$id" COMPLETED || {
+        cat "caravan-$id.log"
+        return 1
+    }
+    [ "$(field_of "$id" Restarts)" -ge 1 ] && same whole-longer limited
 }
-check "with a limit of a minute it completes too, with the same bytes" limited
+check "with a limit that is too short it is requeued and completes, with the same bytes" limited
 
 cancelled() {
-    local id before
+    local id before phase kept
     # shellcheck disable=SC2046
     id=$(sbatch --parsable $(on_node 2 1) --time=10 "$slurm/nodes.sh" job.json --engine plain --output cancelled)
     for _ in $(seq 300); do
@@ -134,10 +142,12 @@ cancelled() {
     done
     scancel "$id"
     wait_for 30 "$id" CANCELLED || return 1
+    phase=$(sed -n 's/.*"phase": "\(.*\)",.*/\1/p' cancelled/status.json)
     before=$(sed -n 's/.*"units_done": \([0-9]*\).*/\1/p' cancelled/status.json)
     "$CARAVAN" run job.json --engine plain --output cancelled 2>again.txt >/dev/null || return 1
     # what was done by then, less at most what was under way on two ranks
-    [ "$(sed -n 's/.*has \(all \)\?\([0-9]*\) .*sweep already.*/\2/p' again.txt)" -ge $((before - 2)) ] && same whole-plain cancelled
+    kept=$(sed -n "s/.*has \(all \)\?\([0-9]*\) .*units of $phase already.*/\2/p" again.txt)
+    [ "${kept:-0}" -ge $((before - 2)) ] && same whole-plain cancelled
 }
 check "scancel loses at most the units under way" cancelled
 
