@@ -6,7 +6,7 @@
 export OMP_NUM_THREADS=1
 
 # Enough prompts for many units, and the slow engine, so that there is a middle to stop it in.
-for i in {1..40}; do echo "How to bake $i loaves of bread, if there are $i guests?"; done >many.txt
+for i in {1..120}; do echo "How to bake $i loaves of bread, if there are $i guests?"; done >many.txt
 model other mqa-3-layers
 cat >long.json <<END
 {"models": [{"name": "m", "path": "model"}, {"name": "other", "path": "other"}],
@@ -17,13 +17,15 @@ END
 run "$CARAVAN" run long.json --engine plain --output undisturbed
 equal 'undisturbed: exit code' 0 "$code"
 
-# start COMMAND...: in the background, until the first unit is in the journal; its process is in $started.
+# start COMMAND...: in the background, until the first units are in the journal; its process is in $started.
 start() {
+    local header=
     "$@" >out 2>err </dev/null &
     started=$!
-    for _ in {1..1000}; do
-        grep -qs '"units_done": [1-9]' results/status.json && return
-        kill -0 "$started" 2>/dev/null || return
+    while kill -0 "$started" 2>/dev/null; do
+        # nothing is there yet while the journal has its header alone
+        if [ -s results/journal ] && [ -z "$header" ]; then header=$(stat -c %s results/journal); fi
+        [ -z "$header" ] || [ "$(stat -c %s results/journal)" -le "$header" ] || return 0
         sleep 0.01
     done
 }
@@ -81,7 +83,7 @@ rm -rf results
 run env SLURM_JOB_END_TIME="$(($(date +%s) + 5))" "${one[@]}"
 equal 'the end of a job of Slurm: exit code' 75 "$code"
 holds 'the end of a job of Slurm: message' err 'the time that is left is short'
-holds 'the end of a job of Slurm: nothing was begun' err 'saved with 160 of 160 units left'
+holds 'the end of a job of Slurm: nothing was begun' err 'saved with 480 of 480 units left'
 refused 'a deadline in words' '--deadline must be a whole number' "$CARAVAN" run long.json --deadline soon
 
 finish
