@@ -5,7 +5,8 @@ and must end with the bytes of a run that nobody disturbed.
     tests/faults/campaign.py --caravan build/release/bin/caravan --seed 1 --runs 220 --output TABLE.md
 
 The seed decides the faults, their places and their times as a share of an undisturbed run's time, or of its
-journal; how far exactly a run has come by then is the machine's affair. Each run checks, with a reader of the journal of its own, that
+journal; how far exactly a run has come by then is the machine's affair. Each run checks, with a reader of the
+journal of its own, that
 
   - what was intact in the journal stays in it, byte by byte, and is taken from it, not computed again;
   - what was damaged is cut off and reported with the right numbers, and what is no journal is refused;
@@ -221,7 +222,8 @@ class Campaign:
         """mpirun in a session of its own; its messages are in folder/err. most_kib limits files' sizes."""
         command = [self.program, "run", str(self.job), "--output", str(results)]
         if most_kib is not None:
-            command = ["bash", "-c", 'trap "" XFSZ; ulimit -f "$1"; shift; exec "$@"', "limited", str(most_kib)] + command
+            limit = 'trap "" XFSZ; ulimit -f "$1"; shift; exec "$@"'
+            command = ["bash", "-c", limit, "limited", str(most_kib)] + command
         with open(folder / "out", "wb") as out, open(folder / "err", "wb") as err:
             return subprocess.Popen(
                 [self.mpiexec, "-n", str(ranks)] + command,
@@ -309,7 +311,8 @@ class Run:
         self.whole = next(iter(undisturbed.values()))
         self.seed = f"{seed} {number}"
         self.random = random.Random(self.seed)
-        self.whole_journal = (self.whole.results / "journal").read_bytes()
+        journal = read_journal(self.whole.results / "journal")
+        self.whole_ends = [journal.records[0][0]] + [end for _, end, *_ in journal.records]
         self.random_ranks = random.Random(f"{self.seed} ranks")
         self.kind, faults = FAULTS[kind]
         self.faults = [self.choose(fault) for fault in faults]
@@ -350,9 +353,9 @@ class Run:
         self.struck.append("all units" if done == len(self.whole.payloads) else stage)
 
     def reach(self, process, share, by_journal, ranks, have):
-        """Waits until so much of the journal's bytes, or of an undisturbed run's time, is there, or the end."""
+        """Waits for a share of the units that the journal lacks, or of an undisturbed run's time, or the end."""
         times = self.undisturbed.get(ranks, self.whole)
-        size = have + share * (len(self.whole_journal) - have)
+        size = self.whole_ends[have + int(share * (len(self.whole_ends) - have))]
         begin = time.monotonic()
         path = self.results / "journal"
         while process.poll() is None and time.monotonic() - begin < MOST_SECONDS:
@@ -393,7 +396,7 @@ class Run:
         saved = self.folder / "saved"
         self.copy(self.results, saved)
         for _ in range(12):
-            if self.strike(victim, ranks, share, by_journal, len(before.data)):
+            if self.strike(victim, ranks, share, by_journal, len(before.records)):
                 break
             self.copy(saved, self.results)
             share *= 0.8
@@ -465,7 +468,7 @@ class Run:
         need = sum(path.stat().st_size for path in self.whole.results.rglob("*") if path.is_file())
         have = sum(path.stat().st_size for path in self.results.rglob("*") if path.is_file())
         tmpfs = self.campaign.tmpfs
-        most = need if tmpfs else len(self.whole_journal)
+        most = need if tmpfs else self.whole_ends[-1]
         room = self.random.uniform(have, most * 0.95) if have < most * 0.95 else have
         ranks = self.next_ranks() if tmpfs else 1
         self.ranks = ranks
@@ -504,7 +507,8 @@ class Run:
 
     def check_reported(self, before):
         said = self.messages()
-        found = re.search(r"the last (\d+) bytes, from byte (\d+) on, are torn or damaged and are cut off; (\d+) ", said)
+        cut_off = r"the last (\d+) bytes, from byte (\d+) on, are torn or damaged and are cut off; (\d+) "
+        found = re.search(cut_off, said)
         torn = len(before.data) - before.intact if before.state == "good" else 0
         wanted = (torn, before.intact, len(before.records)) if torn else None
         if (tuple(map(int, found.groups())) if found else None) != wanted:
