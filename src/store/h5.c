@@ -21,10 +21,15 @@ struct cv_h5 {
     char problem[256]; /* of the first call that failed; empty while all is well */
 };
 
-/* The error stack's deepest message: the cause, where the top only says what was wanted. */
+/* The error stack's deepest message: the cause, where the top only says what was wanted. What the system said
+ * stands behind much else in it. */
 static herr_t take_message(unsigned n, const H5E_error2_t *entry, void *context)
 {
-    if (n == 0) snprintf(context, 200, "%s", entry->desc ? entry->desc : "unknown");
+    static const char SYSTEM[] = "error message = '";
+    if (n != 0) return 0;
+    const char *text = entry->desc ? entry->desc : "unknown", *system = strstr(text, SYSTEM);
+    if (system) text = system + strlen(SYSTEM);
+    snprintf(context, 200, "%.*s", system ? (int)strcspn(text, "'") : 199, text);
     return 0;
 }
 
@@ -46,6 +51,9 @@ static bool fine(const cv_h5 *file)
 
 cv_h5 *cv_h5_create(const char *path)
 {
+    /* What could not be written on a full disk stays open within HDF5, which then fails at the program's end.
+     * All files are closed here; nothing is left for it to do. Has no effect after HDF5's first call. */
+    H5dont_atexit();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* errors come back as values, not as pages on stderr */
     cv_h5 *file = cv_calloc(1, sizeof *file);
     cv_buffer temporary = {0};

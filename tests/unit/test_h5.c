@@ -5,6 +5,10 @@
 
 #include <hdf5.h>
 
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -118,6 +122,24 @@ START_TEST(attributes_read_back)
 }
 END_TEST
 
+/* With no more room, at each size up to what the file needs: the message says why, and nothing is left,
+ * neither a file nor what would fail when the process ends. */
+START_TEST(a_full_disk_is_told)
+{
+    char *path = scratch_path("full.h5");
+    struct rlimit limit;
+    cv_error err;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    limit.rlim_cur = (rlim_t)(512 * _i + 100);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    ck_assert(!write_all_kinds(path, &err));
+    ck_assert_msg(strstr(err.text, strerror(EFBIG)), "%s", err.text);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    free(path);
+}
+END_TEST
+
 /* A time of day inside would differ, as the files are written more than a second apart. */
 START_TEST(the_same_content_is_the_same_bytes)
 {
@@ -186,6 +208,7 @@ int main(void)
     tcase_add_test(tests, what_is_written_reads_back);
     tcase_add_test(tests, attributes_read_back);
     tcase_add_test(tests, the_same_content_is_the_same_bytes);
+    tcase_add_loop_test(tests, a_full_disk_is_told, 0, 8);
     tcase_add_test(tests, no_file_is_left_after_a_failure);
     tcase_add_test(tests, a_folder_that_is_not_there_is_named);
     tcase_add_test(tests, an_older_file_is_replaced);
