@@ -38,6 +38,7 @@ typedef struct cv_error {
  * A text that does not fit is cut. Control characters are replaced, as texts quote foreign files. */
 bool cv_bad_input(cv_error *err, const char *format, ...) CV_PRINTF(2, 3);
 bool cv_failed(cv_error *err, const char *format, ...) CV_PRINTF(2, 3);
+bool cv_stopped(cv_error *err, const char *format, ...) CV_PRINTF(2, 3);
 
 /* Puts "context: " before the text of an error that is being passed on. Returns false. */
 bool cv_error_prefix(cv_error *err, const char *format, ...) CV_PRINTF(2, 3);

@@ -36,6 +36,15 @@ bool cv_failed(cv_error *err, const char *format, ...)
     return false;
 }
 
+bool cv_stopped(cv_error *err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fill(err, CV_STOPPED, format, args);
+    va_end(args);
+    return false;
+}
+
 bool cv_error_prefix(cv_error *err, const char *format, ...)
 {
     cv_error inner = *err;

@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include "base/cancel.h"
 #include "base/memory.h"
 #include "engine/vector.h"
 
@@ -74,11 +75,12 @@ static bool load(cv_engine *engine, cv_layer_weights *weights, size_t layer, cv_
 
 const cv_layer_weights *cv_engine_layer(cv_engine *engine, size_t layer, cv_error *err)
 {
-    return load(engine, &engine->layer, layer, err) ? &engine->layer : NULL;
+    return cv_not_cancelled(err) && load(engine, &engine->layer, layer, err) ? &engine->layer : NULL;
 }
 
 const cv_layer_weights *cv_engine_plain_layer(cv_engine *engine, size_t layer, cv_error *err)
 {
+    if (!cv_not_cancelled(err)) return NULL;
     if (!engine->plain) engine->plain = cv_calloc(engine->shape.L, sizeof *engine->plain);
     cv_layer_weights *weights = &engine->plain[layer];
     if (weights->input_layernorm) return weights;
@@ -120,6 +122,7 @@ const float *cv_engine_lm_head(cv_engine *engine, size_t first, size_t count, fl
 {
     size_t d = engine->shape.d;
     const cv_tensor *head = &engine->model->lm_head;
+    if (!cv_not_cancelled(err)) return NULL;
     const float *rows = cv_tensor_rows(head, first, count, buffer);
     if (!engine->head_checked && !cv_check_finite(engine->model, head, rows, first * d, count * d, err)) return NULL;
     engine->work.weight_bytes += count * d * cv_dtype_size(head->dtype);

@@ -35,7 +35,8 @@ struct cv_engine {
 
 cv_shape cv_shape_of(const cv_config *config);
 
-/* The layer's weights for the wavefront; valid until the next call. NULL if they are not finite. */
+/* The layer's weights for the wavefront; valid until the next call. NULL if they are not finite. All passes of
+ * all engines come here for each layer, so here they also hear of the wish to give up (base/cancel.h). */
 const cv_layer_weights *cv_engine_layer(cv_engine *engine, size_t layer, cv_error *err);
 
 /* The same, kept for good, for the plain engine. */
@@ -48,7 +49,7 @@ bool cv_engine_embed(cv_engine *engine, const int32_t *tokens, size_t count, flo
 bool cv_engine_final_norm(cv_engine *engine, size_t rows, const float *x, float *y, cv_error *err);
 
 /* Rows [first, first + count) of lm_head, in place or widened into buffer [count * d]; checked the
- * first time that they are used. NULL if they are not finite. */
+ * first time that they are used. NULL if they are not finite, or on the wish to give up. */
 const float *cv_engine_lm_head(cv_engine *engine, size_t first, size_t count, float *buffer, cv_error *err);
 /* To be called when all rows of lm_head have been used once: they are not checked again. */
 void cv_engine_lm_head_done(cv_engine *engine);

@@ -5,6 +5,7 @@
  * per prompt. docs/architecture.md has a picture. */
 #include <caravan/engine.h>
 
+#include "base/cancel.h"
 #include "base/memory.h"
 #include "engine/ablate.h"
 #include "engine/blas.h"
@@ -105,6 +106,7 @@ static bool pass_live(wave *w, const cv_layer_context *c, size_t layer, bool las
     cv_bundle *b = &w->bundle;
     b->asked = last ? &w->ends : &w->all;
     for (size_t state = 0; state < w->live; state += b->num_states) {
+        if (!cv_not_cancelled(err)) return false;
         b->num_states = w->live - state < w->size.bundle ? w->live - state : w->size.bundle;
         b->x = w->x + state * w->size.rows * d;
         b->xq = last ? w->bundle_ends : b->x;
