@@ -489,11 +489,16 @@ class Run:
             raise Problem("the disk was never full")
         if not re.search(r"No space left on device|File too large", self.messages()):
             raise Problem(f"a full disk is not reported: {self.messages()[:400]}")
+        if "exited on signal" in self.messages():
+            raise Problem("crashes on a full disk")
         after = self.journal()
         self.check_kept(before, after)
         self.note(after)
 
     def resize(self, kib):
+        """Not below what is in it, which the system refuses."""
+        now = os.statvfs(self.disk)
+        kib = max(kib, (now.f_blocks - now.f_bfree) * now.f_frsize // 1024)
         subprocess.run(["mount", "-o", f"remount,size={kib}k", str(self.disk)], check=True)
 
     # -- checks --
@@ -585,7 +590,7 @@ class Run:
                 else:
                     self.damage(fault)
             self.finish()
-        except (Problem, OSError, ValueError, KeyError) as problem:
+        except (Problem, OSError, ValueError, KeyError, subprocess.CalledProcessError) as problem:
             self.problem = str(problem) or repr(problem)
             if self.mounted:
                 self.copy(self.results, self.folder / "results")
