@@ -1,22 +1,20 @@
 #include "base/cancel.h"
 
-#include <stdatomic.h>
-
-static atomic_bool wished;
+static _Atomic bool wished; // read by every thread between two layers
 
 void cv_cancel(void)
 {
-    atomic_store(&wished, true);
+    wished = true;
 }
 
 void cv_cancel_take_back(void)
 {
-    atomic_store(&wished, false);
+    wished = false;
 }
 
 bool cv_cancelled(void)
 {
-    return atomic_load(&wished);
+    return wished;
 }
 
 bool cv_not_cancelled(cv_error *err)
