@@ -188,4 +188,5 @@ def main():
         make(name, 1000 + 10 * list(FIXTURES).index(name))
 
 
-main()
+if __name__ == "__main__":
+    main()
