@@ -9,29 +9,32 @@
 #include <stdio.h>
 #include <string.h>
 
-static const cv_verb *const verbs[] = {&cv_run_verb,    &cv_plan_verb,     &cv_inspect_verb, &cv_tokens_verb,
-                                       &cv_logits_verb, &cv_generate_verb, &cv_utility_verb, &cv_bench_verb};
-static const char *const later_verbs[] = {"overlap", "report", "verify"};
+static const cv_verb *const verbs[] = {&cv_run_verb,     &cv_plan_verb,   &cv_inspect_verb,
+                                       &cv_tokens_verb,  &cv_logits_verb, &cv_generate_verb,
+                                       &cv_utility_verb, &cv_verify_verb, &cv_bench_verb};
+static const char *const later_verbs[] = {"overlap", "report"};
 
-static const char usage[] = "usage: caravan VERB ...\n"
-                            "\n"
-                            "Finds the attention heads that carry a language model's refusals.\n"
-                            "\n"
-                            "  run JOB.json       sweep all heads of the job's models (also under mpirun or srun)\n"
-                            "  plan JOB.json      what that will take, without doing it\n"
-                            "  inspect MODEL_DIR  what a model directory holds\n"
-                            "  tokens MODEL_DIR   a text's token ids\n"
-                            "  logits MODEL_DIR   a text's next-token logits, with heads switched off\n"
-                            "  generate MODEL_DIR what the model answers, with heads switched off\n"
-                            "  utility MODEL_DIR  accuracy on multiple-choice questions, with heads switched off\n"
-                            "  bench MODEL_DIR    how fast this machine runs a model\n"
-                            "\n"
-                            "Not there yet: overlap, report, verify.\n"
-                            "\n"
-                            "  caravan VERB --help   tells more\n"
-                            "  caravan --version     names this program and its libraries\n"
-                            "\n"
-                            "Exit codes: 0 done, 1 failed, 2 bad input or usage, 75 saved before the end: run again.\n";
+static const char usage[] =
+    "usage: caravan VERB ...\n"
+    "\n"
+    "Finds the attention heads that carry a language model's refusals.\n"
+    "\n"
+    "  run JOB.json       sweep all heads of the job's models (also under mpirun or srun)\n"
+    "  plan JOB.json      what that will take, without doing it\n"
+    "  verify RESULT_DIR  whether results agree with themselves, their inputs and the definitions\n"
+    "  inspect MODEL_DIR  what a model directory holds\n"
+    "  tokens MODEL_DIR   a text's token ids\n"
+    "  logits MODEL_DIR   a text's next-token logits, with heads switched off\n"
+    "  generate MODEL_DIR what the model answers, with heads switched off\n"
+    "  utility MODEL_DIR  accuracy on multiple-choice questions, with heads switched off\n"
+    "  bench MODEL_DIR    how fast this machine runs a model\n"
+    "\n"
+    "Not there yet: overlap, report.\n"
+    "\n"
+    "  caravan VERB --help   tells more\n"
+    "  caravan --version     names this program and its libraries\n"
+    "\n"
+    "Exit codes: 0 done, 1 failed, 2 bad input or usage, 75 saved before the end: run again.\n";
 
 static void print_version(void)
 {

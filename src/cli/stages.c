@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "sweep/bytes.h"
+#include "sweep/unit_bytes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,17 +45,11 @@ static uint64_t unit_cost(const cv_session *s, size_t item)
     return s->plan.units[item].operations;
 }
 
-/* By names, not by numbers in the job: another part of the job may have other numbers. */
 static void describe_unit(const cv_session *s, size_t item, cv_buffer *out)
 {
-    const cv_unit *u = &s->plan.units[item];
-    cv_put_text(out, s->inputs.job.models[u->model].name);
-    cv_put_text(out, s->inputs.job.ablation_names[u->ablation]);
-    const int32_t parts[] = {u->set,       u->prompt_begin, u->prompt_end, u->layer_begin,
-                             u->layer_end, u->head_begin,   u->head_end,   u->step};
-    cv_put_array(out, parts, sizeof parts / sizeof parts[0], sizeof parts[0]);
-    cv_head_group group = group_of(s, u);
-    cv_put_heads(out, group.heads, group.count);
+    const cv_unit *unit = &s->plan.units[item];
+    cv_head_group group = group_of(s, unit);
+    cv_unit_describe(unit, &s->inputs.job, &group, out);
 }
 
 /* What a unit yields: its values as doubles. */
@@ -70,21 +65,9 @@ static bool compute_unit(cv_session *s, size_t item, cv_buffer *out, cv_error *e
     return ok;
 }
 
-/* The values of a unit, to be freed with free(); NULL if the bytes are no such thing. */
-static double *values_of(const cv_session *s, size_t item, const char *bytes, size_t length, cv_error *err)
-{
-    size_t count, expected = cv_unit_values(&s->plan.units[item], &s->inputs.job);
-    cv_cursor in = cv_cursor_at(bytes, length);
-    double *values = cv_get_array(&in, &count, sizeof *values);
-    if (cv_cursor_done(&in) && count == expected) return values;
-    cv_failed(err, "unit %zu yielded %zu bytes, which are not its %zu scores", item, length, expected);
-    free(values);
-    return NULL;
-}
-
 static bool take_scores(cv_session *s, size_t item, const char *bytes, size_t length, cv_error *err)
 {
-    double *values = values_of(s, item, bytes, length, err);
+    double *values = cv_unit_read(&s->plan.units[item], &s->inputs.job, item, bytes, length, err);
     bool ok = values && cv_scores_put(s->scores, &s->plan.units[item], values, err);
     free(values);
     return ok;
@@ -99,7 +82,7 @@ static bool sweep(cv_session *s, cv_error *err)
 
 static bool take_angles(cv_session *s, size_t item, const char *bytes, size_t length, cv_error *err)
 {
-    double *values = values_of(s, item, bytes, length, err);
+    double *values = cv_unit_read(&s->plan.units[item], &s->inputs.job, item, bytes, length, err);
     if (values) cv_sahara_put_unit(s->sahara, &s->plan.units[item], values);
     free(values);
     return values != NULL;

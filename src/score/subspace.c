@@ -120,6 +120,13 @@ static void widen(const subspace *s, const float *x, double *y)
     for (size_t c = 0; c < s->d; c++) y[c] *= scale * (double)s->engine->norm[c];
 }
 
+void cv_subspace_matrix(const cv_engine *engine, size_t num_prompts, cv_subspace_state state, const float *rows,
+                        double *matrix)
+{
+    subspace s = {engine, num_prompts, engine->shape.d, state == CV_FINAL_NORM};
+    for (size_t p = 0; p < num_prompts; p++) widen(&s, rows + p * s.d, matrix + p * s.d);
+}
+
 /* The basis of rows [prompts, d]; nothing is determined where they are not finite. */
 static bool make_basis(const subspace *s, const float *rows, cv_basis *basis)
 {

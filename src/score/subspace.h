@@ -29,4 +29,9 @@ void cv_principal_angles(size_t rows, size_t r, const double *a, const double *b
 /* sums [CV_SUBSPACE_RANKS] in degrees: of the first r principal angles; NaN where a span is not determined. */
 void cv_angle_sums(const cv_basis *a, const cv_basis *b, double *sums);
 
+/* The matrix [num_prompts, d] whose left singular vectors are compared, in double precision: rows [num_prompts, d]
+ * are residual streams, as cv_wavefront gives them. */
+void cv_subspace_matrix(const cv_engine *engine, size_t num_prompts, cv_subspace_state state, const float *rows,
+                        double *matrix);
+
 #endif

@@ -165,62 +165,16 @@ void cv_journal_close(cv_journal *journal)
 
 /* ---- using ---- */
 
-/* An item by its description. */
-typedef struct entry {
-    uint64_t description;
-    size_t item;
-} entry;
-
-static int by_description(const void *left, const void *right)
-{
-    const entry *a = left, *b = right;
-    return (a->description > b->description) - (a->description < b->description);
-}
-
 static int by_number(const void *left, const void *right)
 {
     uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
     return (a > b) - (a < b);
 }
 
-static entry *sort_items(const uint64_t *descriptions, size_t count)
-{
-    entry *entries = cv_alloc(count, sizeof *entries);
-    for (size_t i = 0; i < count; i++) entries[i] = (entry){descriptions[i], i};
-    if (count) qsort(entries, count, sizeof *entries, by_description);
-    return entries;
-}
-
-/* Hands one record's bytes to take, in memory aligned for any type. */
-static bool hand_over(const cv_journal_record *r, size_t item, cv_journal_take take, void *context, cv_error *err)
-{
-    char *aligned = cv_alloc(r->length, 1);
-    if (r->length) memcpy(aligned, r->bytes, r->length);
-    bool ok = take(context, item, r->length ? aligned : NULL, r->length, err);
-    free(aligned);
-    return ok;
-}
-
 bool cv_journal_resume(cv_journal *journal, const char *phase, const uint64_t *descriptions, size_t count,
                        cv_journal_take take, void *context, bool *done, cv_error *err)
 {
-    cv_journal_file *file = &journal->file;
-    uint64_t wanted = cv_hash64(phase, strlen(phase));
-    entry *entries = sort_items(descriptions, count);
-    bool ok = true;
-    if (count) memset(done, 0, count * sizeof *done);
-    for (size_t i = 0; ok && i < file->count; i++) {
-        cv_journal_record r;
-        if (file->places[i].phase != wanted) continue;
-        ok = cv_journal_file_read(file, i, &r, err);
-        entry key = {r.description, 0};
-        const entry *found = ok && count ? bsearch(&key, entries, count, sizeof *entries, by_description) : NULL;
-        if (!found || done[found->item]) continue;
-        ok = hand_over(&r, found->item, take, context, err) || cv_error_prefix(err, "%s", file->path);
-        done[found->item] = ok;
-    }
-    free(entries);
-    return ok;
+    return cv_journal_file_replay(&journal->file, phase, descriptions, count, take, context, done, err);
 }
 
 /* What the journal's records are, as one number each (of phase and description), sorted. */

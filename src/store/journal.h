@@ -12,6 +12,7 @@
 
 #include "store/folder.h"
 #include "store/identity.h"
+#include "store/journal_file.h"
 
 #include <caravan/base.h>
 
@@ -38,9 +39,6 @@ void cv_journal_close(cv_journal *journal);
 size_t cv_journal_count(const cv_journal *journal);
 /* Where it is, for messages; owned by the journal. */
 const char *cv_journal_path(const cv_journal *journal);
-
-/* Takes the bytes of a finished unit [length], aligned for any type, NULL where length is 0. */
-typedef bool (*cv_journal_take)(void *context, size_t item, const char *bytes, size_t length, cv_error *err);
 
 /* Hands what the journal has of a phase to take, each item once, in the order written, and sets done of
  * those items. An item is known by what it is, not by its number: descriptions [count] are the hashes

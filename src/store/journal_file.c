@@ -226,7 +226,8 @@ static bool begin_anew(cv_journal_file *file, const char *aside, const cv_identi
     return begin(file, identity, err);
 }
 
-/* Opens the file and reads its header; *again if it had to be begun anew. */
+/* Opens the file and reads its header; *again if it had to be begun anew. Without an identity to compare with, the
+ * file's own is kept. */
 static bool open_header(cv_journal_file *file, const char *aside, const cv_identity *identity, uint64_t *size,
                         bool *again, cv_error *err)
 {
@@ -248,12 +249,13 @@ static bool open_header(cv_journal_file *file, const char *aside, const cv_ident
         break;
     }
     bool ok = version == VERSION
-                  ? cv_identity_check(identity, text, text_length, file->only_read, file->path, err)
+                  ? !identity || cv_identity_check(identity, text, text_length, file->only_read, file->path, err)
                   : cv_bad_input(err,
                                  "%s: was written by another version of Caravan or on another kind of machine; "
                                  "choose another output",
                                  file->path);
-    free(text);
+    file->identity = ok && !identity ? text : NULL;
+    if (!file->identity) free(text);
     return ok;
 }
 
@@ -268,6 +270,16 @@ bool cv_journal_file_open(cv_journal_file *file, const char *path, const char *a
     if (again && !open_header(file, aside, identity, &size, &again, err)) return false;
     if (again) return cv_failed(err, "%s: is damaged as soon as it is written", path);
     return scan(file, size, err);
+}
+
+bool cv_journal_file_open_to_check(cv_journal_file *file, const char *path, uint64_t *damaged, cv_error *err)
+{
+    uint64_t size = 0;
+    bool again = false;
+    *file = (cv_journal_file){.path = cv_strdup(path), .fd = -1, .only_read = true};
+    if (!open_header(file, NULL, NULL, &size, &again, err) || !scan(file, size, err)) return false;
+    *damaged = size - file->length;
+    return true;
 }
 
 bool cv_journal_file_open_to_read(cv_journal_file *file, const char *path, const cv_identity *identity, cv_error *err)
@@ -285,6 +297,7 @@ void cv_journal_file_close(cv_journal_file *file)
     if (file->fd >= 0) close(file->fd);
     cv_buffer_free(&file->scratch);
     free(file->places);
+    free(file->identity);
     free(file->path);
     *file = (cv_journal_file){.fd = -1};
 }
@@ -298,6 +311,61 @@ bool cv_journal_file_read(cv_journal_file *file, size_t i, cv_journal_record *re
     if (state == RECORD_BAD) cv_failed(err, "%s: was changed while it was read", file->path);
     return state == RECORD_GOOD;
 }
+
+/* ---- handing records over ---- */
+
+/* An item by its description. */
+typedef struct entry {
+    uint64_t description;
+    size_t item;
+} entry;
+
+static int by_description(const void *left, const void *right)
+{
+    const entry *a = left, *b = right;
+    return (a->description > b->description) - (a->description < b->description);
+}
+
+static entry *sort_items(const uint64_t *descriptions, size_t count)
+{
+    entry *entries = cv_alloc(count, sizeof *entries);
+    for (size_t i = 0; i < count; i++) entries[i] = (entry){descriptions[i], i};
+    if (count) qsort(entries, count, sizeof *entries, by_description);
+    return entries;
+}
+
+/* Hands one record's bytes to take, in memory aligned for any type. */
+static bool hand_over(const cv_journal_record *r, size_t item, cv_journal_take take, void *context, cv_error *err)
+{
+    char *aligned = cv_alloc(r->length, 1);
+    if (r->length) memcpy(aligned, r->bytes, r->length);
+    bool ok = take(context, item, r->length ? aligned : NULL, r->length, err);
+    free(aligned);
+    return ok;
+}
+
+bool cv_journal_file_replay(cv_journal_file *file, const char *phase, const uint64_t *descriptions, size_t count,
+                            cv_journal_take take, void *context, bool *done, cv_error *err)
+{
+    uint64_t wanted = cv_hash64(phase, strlen(phase));
+    entry *entries = sort_items(descriptions, count);
+    bool ok = true;
+    if (count) memset(done, 0, count * sizeof *done);
+    for (size_t i = 0; ok && i < file->count; i++) {
+        cv_journal_record r;
+        if (file->places[i].phase != wanted) continue;
+        ok = cv_journal_file_read(file, i, &r, err);
+        entry key = {r.description, 0};
+        const entry *found = ok && count ? bsearch(&key, entries, count, sizeof *entries, by_description) : NULL;
+        if (!found || done[found->item]) continue;
+        ok = hand_over(&r, found->item, take, context, err) || cv_error_prefix(err, "%s", file->path);
+        done[found->item] = ok;
+    }
+    free(entries);
+    return ok;
+}
+
+/* ---- adding ---- */
 
 /* Whether the file still ends where we left it. */
 static bool check_end(const cv_journal_file *file, cv_error *err)

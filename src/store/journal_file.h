@@ -34,6 +34,7 @@ typedef struct cv_journal_file {
     unsigned char last[CV_JOURNAL_CHECKSUM]; /* the last checksum in them */
     cv_journal_place *places;                /* [count] the good records, owned */
     size_t count, capacity;
+    char *identity;    /* the header's, as cv_identity_text has it, where it was opened to check; owned */
     cv_buffer scratch; /* one record, with the checksum before it in front */
 } cv_journal_file;
 
@@ -52,10 +53,20 @@ bool cv_journal_file_open(cv_journal_file *file, const char *path, const char *a
 /* Opens another run's journal, which stays as it is, and reads its good records. Bad input if there is none
  * at path, or it is of another identity but for models that only one of both has. */
 bool cv_journal_file_open_to_read(cv_journal_file *file, const char *path, const cv_identity *identity, cv_error *err);
+/* Opens a journal of whatever run, which stays as it is, and reads its good records; *damaged is how many bytes at its
+ * end are none. Bad input if it is no journal, or its header is damaged. */
+bool cv_journal_file_open_to_check(cv_journal_file *file, const char *path, uint64_t *damaged, cv_error *err);
 void cv_journal_file_close(cv_journal_file *file);
 
 /* Reads record i < count anew. */
 bool cv_journal_file_read(cv_journal_file *file, size_t i, cv_journal_record *record, cv_error *err);
+
+/* Takes the bytes of a finished unit [length], aligned for any type, NULL where length is 0. */
+typedef bool (*cv_journal_take)(void *context, size_t item, const char *bytes, size_t length, cv_error *err);
+
+/* What cv_journal_resume does, with a file that may be open to be read only. */
+bool cv_journal_file_replay(cv_journal_file *file, const char *phase, const uint64_t *descriptions, size_t count,
+                            cv_journal_take take, void *context, bool *done, cv_error *err);
 
 /* Adds a record and gives it to the system (not to the disk). On error the file is as before. */
 bool cv_journal_file_append(cv_journal_file *file, const char *phase, size_t item, uint64_t description,

@@ -24,7 +24,7 @@ for text in 'caravan 0.1.0' OpenBLAS MPI HDF5; do holds 'version' out "$text"; d
 
 refused 'no verb' 'a verb is missing; see caravan --help' "$CARAVAN"
 refused 'unknown verb' 'unknown verb walk' "$CARAVAN" walk
-for verb in overlap report verify; do
+for verb in overlap report; do
     refused "$verb" "$verb is not implemented yet in caravan 0.1" "$CARAVAN" "$verb" x
 done
 refused 'no job' 'JOB.json is missing; see caravan run --help' "$CARAVAN" run

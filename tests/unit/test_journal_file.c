@@ -302,6 +302,34 @@ START_TEST(another_identity_is_refused_and_nothing_is_touched)
 }
 END_TEST
 
+/* To be checked, a journal may be of any run, and keeps what is wrong with it. */
+START_TEST(a_check_tells_the_damage_and_leaves_it)
+{
+    cv_journal_file file = opened();
+    for (size_t i = 0; i < RECORDS; i++) append(&file, i);
+    uint64_t whole = file.length, damaged = 1;
+    cv_journal_file_close(&file);
+    cv_error err;
+    ck_assert_msg(cv_journal_file_open_to_check(&file, path, &damaged, &err), "%s", err.text);
+    ck_assert_uint_eq(damaged, 0);
+    ck_assert_uint_eq(file.count, RECORDS);
+    ck_assert_msg(strstr(file.identity, "\"steps\": \"3\"") != NULL, "%s", file.identity);
+    cv_journal_file_close(&file);
+    ck_assert_int_eq(truncate(path, (off_t)whole - 3), 0);
+    ck_assert(cv_journal_file_open_to_check(&file, path, &damaged, &err));
+    ck_assert_uint_eq(file.count, RECORDS - 1);
+    ck_assert_uint_eq(damaged, whole - 3 - file.length);
+    cv_journal_file_close(&file);
+    struct stat info;
+    ck_assert_int_eq(stat(path, &info), 0);
+    ck_assert_uint_eq((uint64_t)info.st_size, whole - 3);
+    ck_assert_int_eq(truncate(path, 30), 0);
+    ck_assert(!cv_journal_file_open_to_check(&file, path, &damaged, &err));
+    ck_assert_msg(strstr(err.text, "damaged from its beginning") != NULL, "%s", err.text);
+    cv_journal_file_close(&file);
+}
+END_TEST
+
 START_TEST(foreign_files_are_left_alone)
 {
     static const char text[] = "Dear diary,\n";
@@ -402,6 +430,7 @@ int main(void)
     tcase_add_loop_test(tests, a_hostile_body_is_no_record, 0, ROWS(bodies));
     tcase_add_test(tests, another_version_is_refused_if_the_header_is_whole);
     tcase_add_test(tests, another_identity_is_refused_and_nothing_is_touched);
+    tcase_add_test(tests, a_check_tells_the_damage_and_leaves_it);
     tcase_add_test(tests, foreign_files_are_left_alone);
     tcase_add_test(tests, a_full_disk_is_an_error_and_the_journal_stays_whole);
     tcase_add_test(tests, a_second_writer_is_noticed);
