@@ -218,20 +218,30 @@ static bool open_folder(cv_session *s, cv_error *err)
     return true;
 }
 
-/* All ranks at once, so that ranks that share a processor share its peak too. */
-static void report_ranks(cv_session *s)
+/* Where the ranks are and how fast: before the first stage, as the end must do without a rank that hangs. All ranks
+ * at once, so that ranks that share a processor share its peak too. Collective. */
+static void gather_reports(cv_session *s)
 {
     cv_placement here = cv_placement_here();
+    size_t ranks = (size_t)cv_cluster_size(s->cluster);
     cv_rank_report report;
     memset(&report, 0, sizeof report);
     memcpy(report.host, here.host, sizeof report.host);
     report.threads = here.threads;
-    report.busy_seconds = s->share.busy_seconds;
-    report.work = s->share.work;
     report.peak = cv_blas_peak(PEAK_SECONDS);
     snprintf(report.blas_core, sizeof report.blas_core, "%s", cv_blas_core());
-    if (cv_session_is_first(s)) s->reports = cv_calloc((size_t)cv_cluster_size(s->cluster), sizeof *s->reports);
+    s->shares = cv_calloc(ranks, sizeof *s->shares);
+    if (cv_session_is_first(s)) s->reports = cv_calloc(ranks, sizeof *s->reports);
     cv_cluster_gather(s->cluster, &report, sizeof report, s->reports);
+}
+
+/* What the ranks did, into their reports. On rank 0. */
+static void report_shares(cv_session *s)
+{
+    for (int r = 0; r < cv_cluster_size(s->cluster); r++) {
+        s->reports[r].busy_seconds = s->shares[r].busy_seconds;
+        s->reports[r].work = s->shares[r].work;
+    }
 }
 
 /* ---- writing ---- */
@@ -313,6 +323,7 @@ static bool finish(cv_session *s, cv_error *err)
 {
     bool ok = true;
     if (cv_session_is_first(s)) {
+        report_shares(s);
         ok = write_results(s, err);
         if (ok) {
             cv_session_status(s, CV_RUN_DONE, NULL);
@@ -321,7 +332,7 @@ static bool finish(cv_session *s, cv_error *err)
         }
         if (!ok) err->status = CV_FAILED; /* after a sweep it was not the input */
     }
-    return cv_cluster_agree(s->cluster, ok, err);
+    return cv_cluster_follow(s->cluster, ok, err);
 }
 
 /* ---- the whole ---- */
@@ -337,12 +348,11 @@ static bool run_session(cv_session *s, const char *path, const cv_job_options *o
     s->load_seconds = cv_seconds() - start;
     cv_ranks_tell(s->cluster);
     if (cv_session_is_first(s)) announce(s);
-    if (!cv_session_run(s, err)) return false;
-    report_ranks(s);
-    return finish(s, err);
+    gather_reports(s);
+    return cv_session_run(s, err) && finish(s, err);
 }
 
-static void close_session(cv_session *s)
+static void close_session(cv_session *s, cv_status status)
 {
     cv_worker_close(s->worker);
     cv_scores_free(s->scores);
@@ -359,8 +369,9 @@ static void close_session(cv_session *s)
     cv_inputs_free(&s->inputs);
     cv_words_free(&s->from);
     free(s->reports);
+    free(s->shares);
     free(s->stages);
-    cv_cluster_close(s->cluster);
+    cv_cluster_close(s->cluster, status);
 }
 
 /* The time by which the run must have ended: --deadline, or what Slurm says of the job's end. */
@@ -407,7 +418,7 @@ static bool run(int argc, char **argv, cv_error *err)
         cv_error_tell(err); /* now: the first rank that ends with a status makes mpirun kill the others */
     }
     err->text[0] = 0; /* rank 0 speaks for all */
-    close_session(&s);
+    close_session(&s, ok ? CV_OK : err->status);
     return ok;
 }
 

@@ -34,7 +34,6 @@ typedef struct cv_session {
     cv_utility *utility;
     cv_batch *batches; /* [num_batches] of answers, or of utility's questions */
     size_t num_batches;
-    cv_share share; /* what this rank did in all stages */
 
     /* rank 0 alone */
     cv_sources sources;
@@ -45,6 +44,7 @@ typedef struct cv_session {
     cv_scores *scores;
     cv_verdict *verdicts;
     cv_rank_report *reports; /* [ranks] */
+    cv_share *shares;        /* [ranks] what they did in all stages */
     cv_stage_report *stages; /* [num_stages] what was run */
     size_t num_stages, stages_capacity;
     uint64_t plain_operations; /* of the sweep */
@@ -62,7 +62,7 @@ bool cv_session_is_first(const cv_session *session);
 void cv_session_status(cv_session *session, cv_run_state state, const char *error);
 
 /* All stages that the job asks for, one after the other: the sweep, Sahara's steps, answers, utility.
- * What the journal holds of a stage is not computed again. Collective. */
+ * What the journal holds of a stage is not computed again. Every rank calls it. */
 bool cv_session_run(cv_session *session, cv_error *err);
 
 #endif

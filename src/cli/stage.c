@@ -87,20 +87,27 @@ static void begin(cv_session *s, const cv_stage *stage, const cv_phase *phase, u
                 stage->count, stage->name);
 }
 
-static void end(cv_session *s, const cv_stage *stage, const cv_phase *phase, uint64_t total, const cv_share *share)
+/* What a person would want to know of units that were handed out twice: a rank may hang. */
+static void tell_copies(const cv_session *s, const cv_stage *stage, const cv_dispatch_report *dispatch)
+{
+    if (dispatch->copies == 0 || dispatch->late_rank < 0) return;
+    cv_info("%s: %zu unit%s handed out a second time; rank %d on %s is slow, or stopped", stage->name, dispatch->copies,
+            dispatch->copies == 1 ? "" : "s", dispatch->late_rank, cv_cluster_host(s->cluster, dispatch->late_rank));
+}
+
+static void end(cv_session *s, const cv_stage *stage, const cv_phase *phase, uint64_t total,
+                const cv_dispatch_report *dispatch)
 {
     cv_progress_view_close(&s->view);
-    s->share.work.operations += share->work.operations;
-    s->share.work.weight_bytes += share->work.weight_bytes;
-    s->share.busy_seconds += share->busy_seconds;
-    s->share.items += share->items;
     if (!cv_session_is_first(s)) return;
+    tell_copies(s, stage, dispatch);
     cv_reserve(&s->stages, &s->stages_capacity, s->num_stages + 1, sizeof *s->stages);
     cv_stage_report *report = &s->stages[s->num_stages++];
     *report = (cv_stage_report){.units = stage->count,
                                 .units_from_journal = phase->items_before,
                                 .operations_planned = total,
-                                .seconds = cv_seconds() - s->stage_start};
+                                .seconds = cv_seconds() - s->stage_start,
+                                .copies = dispatch->copies};
     snprintf(report->name, sizeof report->name, "%s", stage->name);
 }
 
@@ -117,11 +124,11 @@ bool cv_stage_run(cv_session *s, const cv_stage *stage, cv_error *err)
                       .journal = s->journal};
     bool ok = cv_phase_resume(s->cluster, &phase, err);
     if (ok) {
-        cv_share share;
+        cv_dispatch_report dispatch = {.shares = s->shares};
         begin(s, stage, &phase, total);
-        ok = cv_phase_run(s->cluster, &phase, &share, err);
-        end(s, stage, &phase, total, &share);
-        ok = cv_cluster_agree(s->cluster, ok && (!first || cv_journal_flush(s->journal, err)), err);
+        ok = cv_phase_run(s->cluster, &phase, &dispatch, err);
+        end(s, stage, &phase, total, &dispatch);
+        ok = cv_cluster_follow(s->cluster, ok && (!first || cv_journal_flush(s->journal, err)), err);
     }
     cv_phase_free(&phase);
     free(costs);

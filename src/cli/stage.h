@@ -22,7 +22,7 @@ typedef struct cv_stage {
     bool (*take)(cv_session *session, size_t item, const char *bytes, size_t length, cv_error *err);
 } cv_stage;
 
-/* Computes what the journal lacks. Collective. */
+/* Computes what the journal lacks. Every rank calls it, in the same order. */
 bool cv_stage_run(cv_session *session, const cv_stage *stage, cv_error *err);
 
 #endif

@@ -9,28 +9,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Rank 0's array into the others' *array (owned, NULL before), of elements of size bytes. Collective. */
-static bool share_array(cv_session *s, void **array, size_t *count, size_t size, cv_error *err)
+/* From here on no step waits for all ranks (cluster/cluster.h), so what rank 0 tells must not fail to arrive. */
+static void arrived(bool whole, const char *what)
+{
+    if (!whole) cv_fatal("%s arrived damaged", what);
+}
+
+/* Rank 0's array into the others' *array (owned, NULL before), of elements of size bytes. */
+static void share_array(cv_session *s, void **array, size_t *count, size_t size)
 {
     cv_buffer bytes = {0};
     if (cv_session_is_first(s)) cv_put_array(&bytes, *array, *count, size);
-    cv_cluster_broadcast(s->cluster, &bytes);
-    bool ok = true;
+    cv_cluster_tell(s->cluster, &bytes);
     if (!cv_session_is_first(s)) {
         cv_cursor in = cv_cursor_at(bytes.data, bytes.length);
         *array = cv_get_array(&in, count, size);
-        ok = cv_cursor_done(&in) || cv_failed(err, "the list of units arrived damaged");
+        arrived(cv_cursor_done(&in), "the list of units");
     }
     cv_buffer_free(&bytes);
-    return cv_cluster_agree(s->cluster, ok, err);
 }
 
-static bool share_plan(cv_session *s, cv_error *err)
+static void share_plan(cv_session *s)
 {
     void *units = s->plan.units;
-    bool ok = share_array(s, &units, &s->plan.count, sizeof *s->plan.units, err);
+    share_array(s, &units, &s->plan.count, sizeof *s->plan.units);
     s->plan.units = units;
-    return ok;
 }
 
 /* ---- the sweep and Sahara's steps ---- */
@@ -77,7 +80,7 @@ static bool sweep(cv_session *s, cv_error *err)
 {
     cv_stage stage = {"sweep", s->plan.count, unit_cost, describe_unit, compute_unit, take_scores};
     if (!cv_stage_run(s, &stage, err)) return false;
-    return cv_cluster_agree(s->cluster, !cv_session_is_first(s) || cv_scores_complete(s->scores, err), err);
+    return cv_cluster_follow(s->cluster, !cv_session_is_first(s) || cv_scores_complete(s->scores, err), err);
 }
 
 static bool take_angles(cv_session *s, size_t item, const char *bytes, size_t length, cv_error *err)
@@ -93,12 +96,12 @@ static bool choose(cv_session *s, cv_error *err)
 {
     cv_buffer bytes = {0};
     bool first = cv_session_is_first(s), ok = !first || cv_sahara_choose(s->sahara, err);
-    if (!cv_cluster_agree(s->cluster, ok, err)) return false;
+    if (!cv_cluster_follow(s->cluster, ok, err)) return false;
     if (first) cv_sahara_pack(s->sahara, &bytes);
-    cv_cluster_broadcast(s->cluster, &bytes);
-    ok = first || cv_sahara_unpack(s->sahara, bytes.data, bytes.length, err);
+    cv_cluster_tell(s->cluster, &bytes);
+    arrived(first || cv_sahara_unpack(s->sahara, bytes.data, bytes.length, err), "the chosen heads");
     cv_buffer_free(&bytes);
-    return cv_cluster_agree(s->cluster, ok, err);
+    return true;
 }
 
 static bool search(cv_session *s, cv_error *err)
@@ -109,9 +112,9 @@ static bool search(cv_session *s, cv_error *err)
     for (int step = 1; choose(s, err); step++) {
         if (step == s->inputs.job.sahara_steps) return true;
         cv_plan_free(&s->plan);
-        if (!cv_cluster_agree(s->cluster, !first || cv_plan_sahara(&s->inputs, s->sahara, &s->plan, err), err) ||
-            !share_plan(s, err))
+        if (!cv_cluster_follow(s->cluster, !first || cv_plan_sahara(&s->inputs, s->sahara, &s->plan, err), err))
             return false;
+        share_plan(s);
         char name[32];
         snprintf(name, sizeof name, "sahara %d", step + 1);
         cv_stage stage = {name, s->plan.count, unit_cost, describe_unit, compute_unit, take_angles};
@@ -131,10 +134,11 @@ static bool share_chosen(cv_session *s, cv_error *err)
         s->chosen = cv_chosen_make(&s->inputs, s->scores, s->sahara);
         cv_chosen_pack(s->chosen, &bytes);
     }
-    cv_cluster_broadcast(s->cluster, &bytes);
+    cv_cluster_tell(s->cluster, &bytes);
     if (!first) s->chosen = cv_chosen_unpack(&s->inputs, bytes.data, bytes.length, err);
     cv_buffer_free(&bytes);
-    return cv_cluster_agree(s->cluster, s->chosen != NULL, err);
+    arrived(s->chosen != NULL, "the groups of heads");
+    return true;
 }
 
 /* Rank 0's batches, which come in place of an earlier stage's, to all ranks; NULL there is an error. */
@@ -143,11 +147,11 @@ static bool share_batches(cv_session *s, cv_batch *batches, size_t count, cv_err
     free(s->batches);
     s->batches = batches;
     s->num_batches = batches ? count : 0;
-    if (!cv_cluster_agree(s->cluster, !cv_session_is_first(s) || batches, err)) return false;
+    if (!cv_cluster_follow(s->cluster, !cv_session_is_first(s) || batches, err)) return false;
     void *array = s->batches;
-    bool ok = share_array(s, &array, &s->num_batches, sizeof *s->batches, err);
+    share_array(s, &array, &s->num_batches, sizeof *s->batches);
     s->batches = array;
-    return ok;
+    return true;
 }
 
 static uint64_t batch_cost(const cv_session *s, size_t item)
@@ -182,7 +186,7 @@ static bool generate_answers(cv_session *s, cv_error *err)
     cv_stage stage = {"answers", s->num_batches, batch_cost, describe_answers, compute_answers, take_answers};
     if (!cv_stage_run(s, &stage, err)) return false;
     if (first) s->verdicts = cv_verdicts_make(&s->inputs, s->evaluation, err);
-    return cv_cluster_agree(s->cluster, !first || s->verdicts, err);
+    return cv_cluster_follow(s->cluster, !first || s->verdicts, err);
 }
 
 static void describe_choices(const cv_session *s, size_t item, cv_buffer *out)

@@ -1,5 +1,6 @@
 #include "cluster/cluster.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/mpi_calls.h"
@@ -9,8 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static const size_t CHUNK = (size_t)1 << 30; /* of a broadcast: MPI counts bytes in an int */
+
+/* Seconds that rank 0 waits at the end for a rank, at least and at most. */
+static const double LEAST_PATIENCE = 1, MOST_PATIENCE = 10;
 
 _Noreturn void cv_mpi_failed(int code, const char *call, const char *file, int line)
 {
@@ -61,6 +66,14 @@ static MPI_Comm duplicate_world(void)
     return comm;
 }
 
+static void gather_hosts(cv_cluster *cluster)
+{
+    char host[CV_HOST_NAME] = "";
+    if (gethostname(host, sizeof host - 1) != 0) snprintf(host, sizeof host, "unknown");
+    if (cluster->rank == 0) cluster->hosts = cv_calloc((size_t)cluster->size, sizeof *cluster->hosts);
+    cv_cluster_gather(cluster, host, sizeof host, cluster->hosts);
+}
+
 cv_cluster *cv_cluster_open(int *argc, char ***argv)
 {
     int provided = MPI_THREAD_SINGLE;
@@ -75,20 +88,102 @@ cv_cluster *cv_cluster_open(int *argc, char ***argv)
     CV_MPI(MPI_Comm_rank(cluster->control, &cluster->rank));
     CV_MPI(MPI_Comm_size(cluster->control, &cluster->size));
     cv_log_enable(cluster->rank == 0);
+    gather_hosts(cluster);
+    if (cluster->rank == 0) {
+        cluster->post = cv_post_open();
+        cluster->suspect = cv_calloc((size_t)cluster->size, sizeof *cluster->suspect);
+    }
     return cluster;
 }
 
-/* MPI_Finalize would spin until rank 0 has written its results, so ranks wait for each other before. */
-void cv_cluster_close(cv_cluster *cluster)
+_Noreturn void cv_cluster_abort(cv_status status)
 {
-    MPI_Request request;
-    CV_MPI(MPI_Ibarrier(cluster->control, &request));
-    cv_mpi_wait(&request);
+    fflush(NULL);
+    MPI_Abort(MPI_COMM_WORLD, (int)status);
+    abort();
+}
+
+static void end_mpi(cv_cluster *cluster)
+{
     CV_MPI(MPI_Comm_free(&cluster->control));
     CV_MPI(MPI_Comm_free(&cluster->work));
     cv_set_fatal_handler(NULL);
     CV_MPI(MPI_Finalize());
+    cv_post_close(cluster->post);
+    free(cluster->hosts);
+    free(cluster->suspect);
     free(cluster);
+}
+
+/* Takes in farewells, and late results, which nobody wants any more; *missing [ranks] are the ranks that have not
+ * said theirs. */
+static void take_farewells(cv_cluster *cluster, bool *missing, int *num_missing)
+{
+    int rank;
+    cv_buffer bytes = {0};
+    for (; cv_post_take(cluster, CV_TAG_REPLY, &rank, &bytes); bytes = (cv_buffer){0}) cv_buffer_free(&bytes);
+    for (; cv_post_take(cluster, CV_TAG_FAREWELL, &rank, &bytes); bytes = (cv_buffer){0}) {
+        cv_buffer_free(&bytes);
+        *num_missing -= missing[rank];
+        missing[rank] = false;
+    }
+}
+
+/* Which ranks are missing: the first of them by name. */
+static void tell_missing(const cv_cluster *cluster, const bool *missing, int num_missing, double seconds)
+{
+    int rank = 1;
+    while (!missing[rank]) rank++;
+    char others[48] = "";
+    if (num_missing > 1)
+        snprintf(others, sizeof others, " and %d other%s", num_missing - 1, num_missing > 2 ? "s" : "");
+    cv_warn(
+        "rank %d on %s%s did not answer for %.0f s at the end, as if stopped: the run ends without; nothing is lost",
+        rank, cluster->hosts[rank], others, seconds);
+}
+
+/* Seconds that the missing ranks are waited for. */
+static double patience_with(const cv_cluster *cluster, const bool *missing)
+{
+    double patience = cluster->longest_item;
+    for (int r = 0; r < cluster->size; r++)
+        if (missing[r] && !cluster->suspect[r]) return MOST_PATIENCE;
+    if (patience < LEAST_PATIENCE) patience = LEAST_PATIENCE;
+    return patience < MOST_PATIENCE ? patience : MOST_PATIENCE;
+}
+
+/* On rank 0: returns when all ranks have said farewell, or ends them. */
+static void await_farewells(cv_cluster *cluster, cv_status status)
+{
+    int num_missing = cluster->size - 1;
+    bool *missing = cv_alloc((size_t)cluster->size, sizeof *missing);
+    for (int r = 0; r < cluster->size; r++) missing[r] = r > 0;
+    double start = cv_seconds();
+    for (cv_backoff backoff = {0}; num_missing > 0 || !cv_post_settle(cluster); cv_backoff_sleep(&backoff)) {
+        take_farewells(cluster, missing, &num_missing);
+        cv_post_settle(cluster);
+        double seconds = cv_seconds() - start;
+        if (num_missing == 0 || seconds < patience_with(cluster, missing)) continue;
+        tell_missing(cluster, missing, num_missing, seconds);
+        cv_cluster_abort(status);
+    }
+    free(missing);
+}
+
+/* MPI_Finalize waits for all ranks, and may spin; so none goes there before rank 0 has heard of all. */
+void cv_cluster_close(cv_cluster *cluster, cv_status status)
+{
+    cv_buffer bytes = {0};
+    if (cluster->rank == 0) {
+        await_farewells(cluster, status);
+        cv_post_send_all(cluster, CV_TAG_FAREWELL, NULL, 0);
+        for (cv_backoff backoff = {0}; !cv_post_settle(cluster);) cv_backoff_sleep(&backoff);
+    } else {
+        CV_MPI(MPI_Send(NULL, 0, MPI_BYTE, 0, CV_TAG_FAREWELL, cluster->work));
+        cv_post_receive(cluster, CV_TAG_FAREWELL, &bytes);
+        cv_buffer_free(&bytes);
+    }
+    end_mpi(cluster);
 }
 
 int cv_cluster_rank(const cv_cluster *cluster)
@@ -146,6 +241,49 @@ void cv_cluster_gather(cv_cluster *cluster, const void *mine, size_t size, void 
     if (size > INT_MAX) cv_fatal("%zu bytes a rank are too many to gather", size);
     CV_MPI(MPI_Igather(mine, (int)size, MPI_BYTE, all, (int)size, MPI_BYTE, 0, cluster->control, &request));
     cv_mpi_wait(&request);
+}
+
+bool cv_cluster_follow(cv_cluster *cluster, bool ok, cv_error *err)
+{
+    int32_t status = ok ? 0 : (int32_t)err->status;
+    if (cluster->rank == 0) {
+        cv_post_send_all(cluster, CV_TAG_WORD, &status, sizeof status);
+        return ok;
+    }
+    cv_buffer bytes = {0};
+    cv_post_receive(cluster, CV_TAG_WORD, &bytes);
+    if (bytes.length != sizeof status) cv_fatal("rank 0 sent a word of %zu bytes", bytes.length);
+    memcpy(&status, bytes.data, sizeof status);
+    cv_buffer_free(&bytes);
+    *err = (cv_error){(cv_status)status, ""};
+    return status == CV_OK;
+}
+
+void cv_cluster_tell(cv_cluster *cluster, cv_buffer *bytes)
+{
+    uint64_t length = bytes->length;
+    if (cluster->rank == 0) {
+        cv_post_send_all(cluster, CV_TAG_WORD, &length, sizeof length);
+        for (size_t done = 0; done < bytes->length; done += CHUNK)
+            cv_post_send_all(cluster, CV_TAG_WORD, bytes->data + done,
+                             bytes->length - done < CHUNK ? bytes->length - done : CHUNK);
+        return;
+    }
+    cv_buffer part = {0};
+    cv_post_receive(cluster, CV_TAG_WORD, &part);
+    if (part.length != sizeof length) cv_fatal("rank 0 sent a length of %zu bytes", part.length);
+    memcpy(&length, part.data, sizeof length);
+    cv_buffer_free(&part);
+    while (bytes->length < length) {
+        cv_post_receive(cluster, CV_TAG_WORD, &part);
+        cv_buffer_append(bytes, part.data, part.length);
+        cv_buffer_free(&part);
+    }
+}
+
+const char *cv_cluster_host(const cv_cluster *cluster, int rank)
+{
+    return cluster->hosts[rank];
 }
 
 const char *cv_mpi_version(void)

@@ -15,8 +15,12 @@ typedef struct cv_cluster cv_cluster;
 
 /* Starts MPI (once a process). Collective. From here on cv_fatal ends all ranks. */
 cv_cluster *cv_cluster_open(int *argc, char ***argv);
-/* Waits for all ranks and ends MPI. Collective. */
-void cv_cluster_close(cv_cluster *cluster);
+/* Ends MPI when all ranks are here. A rank that does not come (it is stopped, or hangs) is waited for ten seconds;
+ * if it had not answered in the last dispatch either, as long as the longest item took, and at least a second.
+ * Then rank 0 names it and ends all ranks with status, which all of them pass, as the exit code. */
+void cv_cluster_close(cv_cluster *cluster, cv_status status);
+/* Ends all ranks at once with this exit code, from any of them. */
+_Noreturn void cv_cluster_abort(cv_status status);
 
 int cv_cluster_rank(const cv_cluster *cluster);
 int cv_cluster_size(const cv_cluster *cluster);
@@ -31,6 +35,17 @@ void cv_cluster_broadcast(cv_cluster *cluster, cv_buffer *bytes);
 
 /* size bytes of each rank, in rank order, into rank 0's all [ranks, size]; NULL elsewhere. Collective. */
 void cv_cluster_gather(cv_cluster *cluster, const void *mine, size_t size, void *all);
+
+/* What follows waits for no rank, so that one that is stopped holds nobody up: rank 0 speaks, and each rank hears
+ * it when it comes here. Every rank calls these, in the same order. */
+
+/* Whether rank 0 is well. On the others *err then has its status, without a text. */
+bool cv_cluster_follow(cv_cluster *cluster, bool ok, cv_error *err);
+/* Rank 0's bytes into the others' empty buffers. */
+void cv_cluster_tell(cv_cluster *cluster, cv_buffer *bytes);
+
+/* The host of a rank, on rank 0. */
+const char *cv_cluster_host(const cv_cluster *cluster, int rank);
 
 const char *cv_mpi_version(void); /* one line, also before cv_cluster_open */
 

@@ -2,400 +2,425 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "cluster/bench.h"
 #include "cluster/mpi_calls.h"
+#include "cluster/post.h"
 #include "cluster/signals.h"
 #include "sweep/bytes.h"
+#include "sweep/crew.h"
 #include "sweep/queue.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-/* Orders go from rank 0 to a rank, replies the other way. An order is one number: the item, or STOP.
- * A reply is a packed result, or empty for "I am here". */
-enum { TAG_ORDER = 1, TAG_REPLY = 2 };
-static const uint64_t STOP = UINT64_MAX;
 
 /* Of the deadline: items take so much longer than the rank's last one let expect, and results so many
  * seconds. */
 static const double CAUTION = 1.25, RESERVE = 10;
 
-/* What became of one item. */
-typedef struct result {
-    size_t item;
-    bool ok;
-    cv_error err;    /* where not ok */
-    cv_buffer bytes; /* where ok, owned */
-} result;
+/* Seconds that rank 0's own item has to be given up after a wish to stop, before all ranks are ended. */
+static const double LAST_GRACE = 1.5;
 
-static void compute(const cv_dispatch *dispatch, size_t item, result *out, cv_share *share)
+/* Between looks for copies, in seconds; while a rank other than 0 computes, between looks at the network. */
+static const double COPY_SECONDS = 0.02;
+static const long LISTEN_NANOSECONDS = 20000000;
+
+/* Seconds too late that a rank must be at the end to be named. */
+static const double WORTH_TELLING = 1;
+
+/* Rank 0 tells a rank to compute an item, to give it up, or that the dispatch is over; it answers that it is
+ * there, and each order to compute with a result or a failure, unless the dispatch is over by then. All carry the
+ * number of their dispatch, so that what a rank that slept sends is known as late. */
+enum order_kind { COMPUTE, FORGET, END };
+typedef struct order {
+    uint64_t dispatch, kind, item;
+} order;
+enum reply_kind { HERE, RESULT, FAILURE };
+typedef struct reply {
+    uint64_t dispatch, kind;
+    cv_outcome outcome;
+} reply;
+
+static void compute(void *context, size_t item, cv_outcome *out)
 {
-    *out = (result){.item = item, .err = {CV_OK, ""}};
-    cv_work work = {0};
-    double start = cv_seconds();
-    out->ok = dispatch->compute(dispatch->context, item, &out->bytes, &work, &out->err);
-    share->busy_seconds += cv_seconds() - start;
-    share->work.operations += work.operations;
-    share->work.weight_bytes += work.weight_bytes;
-    share->items++;
+    const cv_dispatch *dispatch = context;
+    out->ok = dispatch->compute(dispatch->context, item, &out->bytes, &out->work, &out->err);
     if (out->ok && out->bytes.length > CV_DISPATCH_MOST_BYTES)
         out->ok = cv_failed(&out->err, "a unit's result has %zu bytes, more than the %zu that can be sent",
                             out->bytes.length, (size_t)CV_DISPATCH_MOST_BYTES);
+    if (!out->ok) cv_buffer_free(&out->bytes);
 }
 
 /* ---- replies as bytes ---- */
 
-static void pack_result(const result *r, cv_buffer *out)
+static void pack_reply(uint64_t dispatch, enum reply_kind kind, const cv_outcome *o, cv_buffer *out)
 {
-    cv_put_u64(out, r->item);
-    cv_put_u64(out, r->ok);
-    if (r->ok) {
-        cv_put_array(out, r->bytes.data, r->bytes.length, 1);
+    cv_put_u64(out, dispatch);
+    cv_put_u64(out, kind);
+    if (kind == HERE) return;
+    cv_put_u64(out, o->item);
+    if (kind == RESULT) {
+        cv_put_u64(out, o->work.operations);
+        cv_put_u64(out, o->work.weight_bytes);
+        cv_put_double(out, o->seconds);
+        cv_put_array(out, o->bytes.data, o->bytes.length, 1);
     } else {
-        cv_put_i64(out, r->err.status);
-        cv_put_text(out, r->err.text);
+        cv_put_i64(out, o->err.status);
+        cv_put_text(out, o->err.text);
     }
 }
 
-/* False if the bytes are no reply about this item. */
-static bool unpack_result(size_t item, const char *bytes, size_t length, result *r)
+static void unpack_outcome(cv_cursor *in, enum reply_kind kind, cv_outcome *o)
 {
-    cv_cursor in = cv_cursor_at(bytes, length);
-    *r = (result){.item = (size_t)cv_get_u64(&in), .ok = cv_get_u64(&in) == 1};
-    if (r->ok) {
-        size_t count = cv_get_count(&in, 1);
-        if (count) cv_buffer_append(&r->bytes, in.data + in.position, count);
-        in.position += count;
+    o->item = (size_t)cv_get_u64(in);
+    o->ok = kind == RESULT;
+    if (o->ok) {
+        o->work.operations = cv_get_u64(in);
+        o->work.weight_bytes = cv_get_u64(in);
+        o->seconds = cv_get_double(in);
+        size_t count = cv_get_count(in, 1);
+        if (count) cv_buffer_append(&o->bytes, in->data + in->position, count);
+        in->position += count;
     } else {
-        r->err.status = (cv_status)cv_get_i64(&in);
-        char *text = cv_get_text(&in);
-        snprintf(r->err.text, sizeof r->err.text, "%s", text ? text : "");
+        o->err.status = (cv_status)cv_get_i64(in);
+        char *text = cv_get_text(in);
+        snprintf(o->err.text, sizeof o->err.text, "%s", text ? text : "");
         free(text);
     }
-    return cv_cursor_done(&in) && r->item == item;
+}
+
+/* False if the bytes are no reply. */
+static bool unpack_reply(const cv_buffer *bytes, reply *r)
+{
+    cv_cursor in = cv_cursor_at(bytes->data, bytes->length);
+    *r = (reply){.dispatch = cv_get_u64(&in), .kind = cv_get_u64(&in)};
+    if (r->kind == RESULT || r->kind == FAILURE) unpack_outcome(&in, (enum reply_kind)r->kind, &r->outcome);
+    return cv_cursor_done(&in) && r->kind <= FAILURE;
 }
 
 /* ---- a rank other than 0 ---- */
 
 static_assert(CV_DISPATCH_MOST_BYTES <= INT_MAX - 4096, "a reply fits into one message");
 
-static void send_bytes(cv_cluster *cluster, const cv_buffer *bytes)
+static void answer(cv_cluster *cluster, enum reply_kind kind, const cv_outcome *o)
 {
-    CV_MPI(MPI_Send(bytes->data, (int)bytes->length, MPI_BYTE, 0, TAG_REPLY, cluster->work));
+    cv_buffer bytes = {0};
+    pack_reply(cluster->num_dispatches, kind, o, &bytes);
+    CV_MPI(MPI_Send(bytes.data, (int)bytes.length, MPI_BYTE, 0, CV_TAG_REPLY, cluster->work));
+    cv_buffer_free(&bytes);
 }
 
-static uint64_t receive_order(cv_cluster *cluster)
+/* The next order, if there is one. */
+static bool look_for_order(cv_cluster *cluster, const cv_dispatch *dispatch, order *o)
 {
-    uint64_t order;
-    MPI_Request request;
-    CV_MPI(MPI_Irecv(&order, 1, MPI_UINT64_T, 0, TAG_ORDER, cluster->work, &request));
-    cv_mpi_wait(&request);
-    return order;
+    cv_buffer bytes = {0};
+    if (!cv_post_look(cluster, CV_TAG_ORDER, &bytes)) return false;
+    if (bytes.length != sizeof *o) cv_fatal("rank 0 sent an order of %zu bytes", bytes.length);
+    memcpy(o, bytes.data, sizeof *o);
+    cv_buffer_free(&bytes);
+    if (o->dispatch != cluster->num_dispatches) cv_fatal("rank 0 sent an order of another dispatch");
+    if (o->kind != END && o->item >= dispatch->count) cv_fatal("rank 0 ordered an item that there is not");
+    return true;
 }
 
-static void work_for_rank_0(cv_cluster *cluster, const cv_dispatch *dispatch, cv_share *share)
+static bool answer_from_bench(cv_cluster *cluster, cv_bench *bench)
 {
-    cv_buffer reply = {0};
-    send_bytes(cluster, &reply);
+    cv_outcome o;
+    if (!cv_bench_take(bench, &o)) return false;
+    answer(cluster, o.ok ? RESULT : FAILURE, &o);
+    cv_buffer_free(&o.bytes);
+    return true;
+}
+
+static void work_for_rank_0(cv_cluster *cluster, const cv_dispatch *dispatch)
+{
+    cv_bench *bench = cv_bench_open(compute, (void *)dispatch);
+    cv_backoff backoff = {0};
+    size_t item = 0;
+    answer(cluster, HERE, NULL);
     for (;;) {
-        uint64_t order = receive_order(cluster);
-        if (order == STOP) return;
-        if (order >= dispatch->count) cv_fatal("rank 0 ordered an item that there is not");
-        result r;
-        compute(dispatch, (size_t)order, &r, share);
-        pack_result(&r, &reply);
-        cv_buffer_free(&r.bytes);
-        send_bytes(cluster, &reply);
-        cv_buffer_free(&reply);
+        order o;
+        bool busy = !answer_from_bench(cluster, bench) && cv_bench_is_laid(bench);
+        if (!look_for_order(cluster, dispatch, &o)) {
+            if (busy)
+                cv_bench_wait(bench, LISTEN_NANOSECONDS);
+            else
+                cv_backoff_sleep(&backoff);
+            continue;
+        }
+        backoff = (cv_backoff){0};
+        if (o.kind == END) break;
+        if (o.kind == COMPUTE)
+            cv_bench_begin(bench, item = (size_t)o.item);
+        else if (busy && o.item == item)
+            cv_bench_give_up(bench);
     }
+    cv_bench_give_up(bench);
+    cv_bench_close(bench);
 }
 
-/* ---- rank 0's second thread ---- */
-
-typedef enum bench_state { IDLE, BUSY, FINISHED, CLOSED } bench_state;
-
-/* A workbench with room for one item, between the thread that serves and the one that computes. */
-typedef struct bench {
-    const cv_dispatch *dispatch;
-    cv_share *share; /* the computing thread's while it runs */
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t changed; /* of what follows, which lock guards */
-    bench_state state;
-    size_t item;
-    result result;
-} bench;
-
-static void *compute_at_bench(void *argument)
-{
-    bench *b = argument;
-    pthread_mutex_lock(&b->lock);
-    for (;;) {
-        while (b->state == IDLE || b->state == FINISHED) pthread_cond_wait(&b->changed, &b->lock);
-        if (b->state == CLOSED) break;
-        size_t item = b->item;
-        result r;
-        pthread_mutex_unlock(&b->lock);
-        compute(b->dispatch, item, &r, b->share);
-        pthread_mutex_lock(&b->lock);
-        b->result = r;
-        b->state = FINISHED;
-        pthread_cond_broadcast(&b->changed);
-    }
-    pthread_mutex_unlock(&b->lock);
-    return NULL;
-}
-
-static void open_bench(bench *b, const cv_dispatch *dispatch, cv_share *share)
-{
-    *b = (bench){.dispatch = dispatch, .share = share, .state = IDLE};
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&b->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
-    pthread_mutex_init(&b->lock, NULL);
-    int problem = pthread_create(&b->thread, NULL, compute_at_bench, b);
-    if (problem) cv_fatal("no thread can be started: %s", strerror(problem));
-}
-
-static void set_bench(bench *b, bench_state state, size_t item)
-{
-    pthread_mutex_lock(&b->lock);
-    b->state = state;
-    b->item = item;
-    pthread_cond_broadcast(&b->changed);
-    pthread_mutex_unlock(&b->lock);
-}
-
-/* The finished result, leaving the bench idle; false if there is none. */
-static bool take_from_bench(bench *b, result *r)
-{
-    pthread_mutex_lock(&b->lock);
-    bool finished = b->state == FINISHED;
-    if (finished) {
-        *r = b->result;
-        b->state = IDLE;
-    }
-    pthread_mutex_unlock(&b->lock);
-    return finished;
-}
-
-/* Sleeps so many nanoseconds, or until the bench has a result. */
-static void wait_at_bench(bench *b, long nanoseconds)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += nanoseconds;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_mutex_lock(&b->lock);
-    while (b->state != FINISHED)
-        if (pthread_cond_timedwait(&b->changed, &b->lock, &until) == ETIMEDOUT) break;
-    pthread_mutex_unlock(&b->lock);
-}
-
-static void close_bench(bench *b)
-{
-    set_bench(b, CLOSED, 0);
-    pthread_join(b->thread, NULL);
-    pthread_cond_destroy(&b->changed);
-    pthread_mutex_destroy(&b->lock);
-}
-
-/* ---- rank 0's first thread ---- */
+/* ---- rank 0 ---- */
 
 typedef struct server {
     cv_cluster *cluster;
     const cv_dispatch *dispatch;
+    cv_dispatch_report *report;
     cv_queue *queue;
-    uint64_t *orders;   /* [ranks] the item that each rank has, STOP if none */
-    double *ordered_at; /* [ranks] when it got it */
-    double *pace;       /* [ranks] operations a second of its last item; 0 before */
-    int num_serving;    /* ranks that have not been stopped yet, rank 0's bench included */
-    double stop_seen;   /* when a wish to stop was seen; 0: none */
-    bool late;          /* an item was not started as the deadline is near */
+    cv_crew *crew;
+    cv_bench *bench;
+    double stop_seen; /* when a wish to stop was seen; 0: none */
+    double give_up;   /* when what is under way is given up; 0: never */
+    double next_copy; /* when to look for copies */
+    bool closing;     /* nothing more is handed out */
     bool ok;
     cv_error *err; /* the first error, where not ok */
 } server;
+
+/* Hands out nothing more, and waits for what is under way so long at most. */
+static void hand_out_no_more(server *s, double give_up)
+{
+    s->closing = true;
+    cv_queue_stop(s->queue);
+    if (s->give_up == 0 || give_up < s->give_up) s->give_up = give_up;
+}
 
 static void note_error(server *s, const cv_error *err)
 {
     if (s->ok) *s->err = *err;
     s->ok = false;
-    cv_queue_stop(s->queue);
+    hand_out_no_more(s, cv_seconds() + CV_DISPATCH_GRACE);
 }
 
-/* Takes over the result of an item that is out. */
-static void take_result(server *s, result *r)
+static void give_order(server *s, int rank, enum order_kind kind, size_t item)
 {
-    cv_error err = r->err;
-    cv_queue_done(s->queue, r->item);
-    if (!r->ok || !s->dispatch->deliver(s->dispatch->context, r->item, r->bytes.data, r->bytes.length, &err))
-        note_error(s, &err);
-    cv_buffer_free(&r->bytes);
+    if (rank == 0 && kind == COMPUTE) {
+        cv_bench_begin(s->bench, item);
+    } else if (rank == 0) {
+        cv_bench_give_up(s->bench);
+    } else {
+        order o = {s->cluster->num_dispatches, kind, item};
+        cv_post_send(s->cluster, rank, CV_TAG_ORDER, &o, sizeof o);
+    }
 }
 
-/* Whether a rank will be done with the next item in time. The first item of a rank is begun while there is
- * any time: its pace is not known. */
+static void begin(server *s, int rank, size_t item)
+{
+    cv_crew_begin(s->crew, rank, item, s->dispatch->costs[item], cv_seconds());
+    give_order(s, rank, COMPUTE, item);
+}
+
+/* Whether a rank will be done with the next item in time. The first items are begun while there is any time:
+ * no pace is known. */
 static bool is_in_time(const server *s, int rank)
 {
     size_t item;
     if (s->dispatch->deadline == 0 || !cv_queue_peek(s->queue, &item)) return true;
-    double seconds = s->pace[rank] > 0 ? CAUTION * (double)s->dispatch->costs[item] / s->pace[rank] : 0;
+    double seconds = CAUTION * cv_crew_seconds(s->crew, rank, s->dispatch->costs[item]);
     return cv_seconds() + seconds + RESERVE < s->dispatch->deadline;
 }
 
-/* What the rank's last item tells of its pace. */
-static void note_pace(server *s, int rank)
-{
-    double seconds = cv_seconds() - s->ordered_at[rank];
-    if (s->orders[rank] != STOP && seconds > 0) s->pace[rank] = (double)s->dispatch->costs[s->orders[rank]] / seconds;
-}
-
-/* The next item for a rank, or STOP. */
-static uint64_t next_order(server *s, int rank)
+/* The next item for an idle rank, if one is left. */
+static void hand_out(server *s, int rank)
 {
     size_t item;
-    note_pace(s, rank);
-    if (!is_in_time(s, rank)) {
-        s->late = true;
-        cv_queue_stop(s->queue);
-    }
-    s->orders[rank] = cv_queue_next(s->queue, &item) ? item : STOP;
-    s->ordered_at[rank] = cv_seconds();
-    if (s->orders[rank] == STOP) s->num_serving--;
-    return s->orders[rank];
+    if (!is_in_time(s, rank)) hand_out_no_more(s, s->give_up);
+    if (cv_queue_next(s->queue, &item)) begin(s, rank, item);
 }
 
-static void serve_reply(server *s, const char *bytes, size_t length, int source)
+/* Copies of items that are late, to ranks without work. */
+static void hand_out_copies(server *s)
 {
-    uint64_t had = s->orders[source];
-    if (had != STOP) {
-        result r = {0};
-        if (unpack_result((size_t)had, bytes, length, &r)) {
-            take_result(s, &r);
-        } else {
-            cv_error err;
-            cv_failed(&err, "rank %d sent a damaged result", source);
-            cv_buffer_free(&r.bytes);
-            cv_queue_done(s->queue, (size_t)had);
-            note_error(s, &err);
-        }
+    size_t item;
+    double now = cv_seconds();
+    if (s->closing || now < s->next_copy || cv_crew_num_idle(s->crew) == 0 || cv_queue_peek(s->queue, &item)) return;
+    s->next_copy = now + COPY_SECONDS;
+    for (int r = 0; r < s->cluster->size; r++) {
+        if (!cv_crew_is_idle(s->crew, r)) continue;
+        if (!cv_crew_copy(s->crew, r, now, &item)) return;
+        begin(s, r, item);
+        s->report->copies++;
     }
-    uint64_t order = next_order(s, source);
-    CV_MPI(MPI_Send(&order, 1, MPI_UINT64_T, source, TAG_ORDER, s->cluster->work));
+}
+
+/* Tells ranks that have the item still to give it up. */
+static void forget(server *s, size_t item)
+{
+    size_t theirs;
+    for (int r = 0; r < s->cluster->size; r++)
+        if (cv_crew_has(s->crew, r, &theirs) && theirs == item) give_order(s, r, FORGET, item);
+}
+
+/* Takes over what became of an item that a rank had. Only the first answer counts. */
+static void take_outcome(server *s, int rank, cv_outcome *o)
+{
+    cv_error err = o->err;
+    bool given_up = !o->ok && err.status == CV_STOPPED;
+    cv_crew_end(s->crew, rank, o->ok, cv_seconds());
+    if (!given_up && cv_queue_done(s->queue, o->item)) {
+        if (s->report->copies > 0) forget(s, o->item);
+        cv_share *share = &s->report->shares[rank];
+        share->work.operations += o->work.operations;
+        share->work.weight_bytes += o->work.weight_bytes;
+        share->busy_seconds += o->seconds;
+        share->items += o->ok;
+        if (!o->ok || !s->dispatch->deliver(s->dispatch->context, o->item, o->bytes.data, o->bytes.length, &err))
+            note_error(s, &err);
+    }
+    cv_buffer_free(&o->bytes);
+}
+
+static void damaged(server *s, int rank)
+{
+    cv_error err;
+    cv_failed(&err, "rank %d sent a damaged result", rank);
+    note_error(s, &err);
 }
 
 /* Answers one waiting rank; false if none waits. */
 static bool serve_one(server *s)
 {
-    int waiting = 0, length;
-    MPI_Message message;
-    MPI_Status status;
-    CV_MPI(MPI_Improbe(MPI_ANY_SOURCE, TAG_REPLY, s->cluster->work, &waiting, &message, &status));
-    if (!waiting) return false;
-    CV_MPI(MPI_Get_count(&status, MPI_BYTE, &length));
-    char *bytes = cv_alloc((size_t)length, 1);
-    CV_MPI(MPI_Mrecv(bytes, length, MPI_BYTE, &message, &status));
-    serve_reply(s, bytes, (size_t)length, status.MPI_SOURCE);
-    free(bytes);
+    int rank;
+    cv_buffer bytes = {0};
+    reply r;
+    size_t had;
+    if (!cv_post_take(s->cluster, CV_TAG_REPLY, &rank, &bytes)) return false;
+    bool fine = unpack_reply(&bytes, &r);
+    cv_buffer_free(&bytes);
+    if (fine && r.dispatch != s->cluster->num_dispatches) { /* it slept when that dispatch ended */
+        cv_buffer_free(&r.outcome.bytes);
+        return true;
+    }
+    bool has = cv_crew_has(s->crew, rank, &had);
+    if (fine && r.kind == HERE && !has) {
+        cv_crew_idle(s->crew, rank);
+    } else if (fine && r.kind != HERE && has && r.outcome.item == had) {
+        take_outcome(s, rank, &r.outcome);
+    } else {
+        cv_buffer_free(&r.outcome.bytes);
+        damaged(s, rank);
+        return true;
+    }
+    hand_out(s, rank);
     return true;
 }
 
 /* Keeps rank 0's own bench busy; false if there was nothing to do. */
-static bool serve_bench(server *s, bench *b)
+static bool serve_bench(server *s)
 {
-    result r;
-    if (!take_from_bench(b, &r)) return false;
-    take_result(s, &r);
-    uint64_t order = next_order(s, 0);
-    if (order != STOP) set_bench(b, BUSY, (size_t)order);
+    cv_outcome o;
+    if (!cv_bench_take(s->bench, &o)) return false;
+    take_outcome(s, 0, &o);
+    hand_out(s, 0);
     return true;
 }
 
 static void tick(const server *s)
 {
+    cv_post_settle(s->cluster);
     if (s->dispatch->tick)
         s->dispatch->tick(s->dispatch->context, cv_queue_num_done(s->queue), cv_queue_cost_done(s->queue));
 }
 
-/* Looks for a wish to stop. What is under way may end in its time; then the run ends without it. */
+/* Looks for a wish to stop. What is under way may end in its time, and is given up then. */
 static void heed_signals(server *s)
 {
-    if (s->stop_seen == 0 && cv_signals_stop()) {
-        s->stop_seen = cv_seconds();
-        cv_queue_stop(s->queue);
-    }
-    if (s->stop_seen == 0 || cv_seconds() - s->stop_seen < CV_DISPATCH_GRACE) return;
-    if (s->dispatch->abandon) s->dispatch->abandon(s->dispatch->context);
-    MPI_Abort(MPI_COMM_WORLD, CV_STOPPED);
+    if (s->stop_seen > 0 || !cv_signals_stop()) return;
+    s->stop_seen = cv_seconds();
+    hand_out_no_more(s, s->stop_seen + CV_DISPATCH_GRACE);
 }
 
-/* After all ranks are stopped: an error if something is left undone. */
-static void judge_end(server *s)
+static bool is_over(const server *s)
 {
-    size_t left = s->dispatch->count - cv_queue_num_done(s->queue);
-    if (!s->ok || left == 0) return;
-    s->ok = false;
-    cv_failed(s->err, "saved with %zu of %zu units left, as %s; run the same command again to go on", left,
-              s->dispatch->count, s->late ? "the time that is left is short" : "asked to stop");
-    s->err->status = CV_STOPPED;
+    size_t item;
+    if (s->give_up > 0 && cv_seconds() >= s->give_up) return true;
+    return cv_queue_num_out(s->queue) == 0 && !cv_queue_peek(s->queue, &item);
 }
 
-static void serve(server *s, bench *b)
+static void serve(server *s)
 {
     cv_backoff backoff = {0};
+    if (s->dispatch->deadline > 0) s->give_up = s->dispatch->deadline - RESERVE / 2;
     heed_signals(s);
-    uint64_t order = next_order(s, 0);
-    if (order != STOP) set_bench(b, BUSY, (size_t)order);
+    cv_crew_idle(s->crew, 0);
+    hand_out(s, 0);
     tick(s);
-    while (s->num_serving > 0) {
-        bool served = serve_bench(s, b);
-        while (s->num_serving > 0 && serve_one(s)) served = true;
+    while (!is_over(s)) {
+        bool served = serve_bench(s);
+        while (serve_one(s)) served = true;
+        hand_out_copies(s);
         tick(s);
         heed_signals(s);
         if (served)
             backoff = (cv_backoff){0};
-        else
-            wait_at_bench(b, cv_backoff_next(&backoff));
+        else if (!is_over(s))
+            cv_bench_wait(s->bench, cv_backoff_next(&backoff));
     }
 }
 
-static bool lead(cv_cluster *cluster, const cv_dispatch *dispatch, cv_share *share, cv_error *err)
+/* Waits until rank 0's own item is finished or given up. If neither is soon after a wish to stop, the run ends
+ * without it. */
+static void clear_bench(server *s)
 {
-    server s = {.cluster = cluster, .dispatch = dispatch, .num_serving = cluster->size, .ok = true, .err = err};
+    cv_bench_give_up(s->bench);
+    while (cv_bench_is_laid(s->bench)) {
+        if (serve_bench(s)) continue;
+        cv_bench_wait(s->bench, LISTEN_NANOSECONDS);
+        heed_signals(s);
+        if (s->stop_seen == 0 || cv_seconds() - s->stop_seen < CV_DISPATCH_GRACE + LAST_GRACE) continue;
+        if (s->dispatch->abandon) s->dispatch->abandon(s->dispatch->context);
+        cv_cluster_abort(CV_STOPPED);
+    }
+}
+
+/* Tells all ranks that it is over, the silent ones too. */
+static void end(server *s)
+{
+    order o = {s->cluster->num_dispatches, END, 0};
+    s->report->late_rank = -1;
+    for (int r = s->cluster->size - 1; r > 0; r--) {
+        s->cluster->suspect[r] = !cv_crew_is_idle(s->crew, r);
+        if (cv_crew_overdue(s->crew, r, cv_seconds()) > WORTH_TELLING) s->report->late_rank = r;
+    }
+    cv_queue_stop(s->queue);
+    cv_post_send_all(s->cluster, CV_TAG_ORDER, &o, sizeof o);
+    clear_bench(s);
+}
+
+/* After all ranks are told: an error if something is left undone. */
+static void judge_end(server *s)
+{
+    size_t left = s->dispatch->count - cv_queue_num_done(s->queue);
+    if (!s->ok || left == 0) return;
+    s->ok = cv_stopped(s->err, "saved with %zu of %zu units left, as %s; run the same command again to go on", left,
+                       s->dispatch->count, s->stop_seen > 0 ? "asked to stop" : "the time that is left is short");
+}
+
+static bool lead(cv_cluster *cluster, const cv_dispatch *dispatch, cv_dispatch_report *report, cv_error *err)
+{
+    server s = {.cluster = cluster, .dispatch = dispatch, .report = report, .ok = true, .err = err};
     s.queue = cv_queue_make(dispatch->costs, dispatch->done, dispatch->count);
-    s.orders = cv_alloc((size_t)cluster->size, sizeof *s.orders);
-    s.ordered_at = cv_calloc((size_t)cluster->size, sizeof *s.ordered_at);
-    s.pace = cv_calloc((size_t)cluster->size, sizeof *s.pace);
-    for (int r = 0; r < cluster->size; r++) s.orders[r] = STOP;
-    bench b;
-    open_bench(&b, dispatch, share);
-    serve(&s, &b);
-    close_bench(&b);
+    s.crew = cv_crew_make(cluster->size, dispatch->count);
+    s.bench = cv_bench_open(compute, (void *)dispatch);
+    report->copies = 0;
+    serve(&s);
+    end(&s);
     judge_end(&s);
+    if (cv_crew_longest(s.crew) > cluster->longest_item) cluster->longest_item = cv_crew_longest(s.crew);
+    cv_bench_close(s.bench);
+    cv_crew_free(s.crew);
     cv_queue_free(s.queue);
-    free(s.orders);
-    free(s.ordered_at);
-    free(s.pace);
     return s.ok;
 }
 
-bool cv_dispatch_run(cv_cluster *cluster, const cv_dispatch *dispatch, cv_share *mine, cv_error *err)
+bool cv_dispatch_run(cv_cluster *cluster, const cv_dispatch *dispatch, cv_dispatch_report *report, cv_error *err)
 {
-    *mine = (cv_share){0};
     bool ok = true;
+    cluster->num_dispatches++;
     if (cluster->rank == 0)
-        ok = lead(cluster, dispatch, mine, err);
+        ok = lead(cluster, dispatch, report, err);
     else
-        work_for_rank_0(cluster, dispatch, mine);
-    return cv_cluster_agree(cluster, ok, err);
+        work_for_rank_0(cluster, dispatch);
+    return cv_cluster_follow(cluster, ok, err);
 }

@@ -3,13 +3,24 @@
 #define CV_MPI_CALLS_H
 
 #include "cluster/cluster.h"
+#include "cluster/post.h"
 
 #include <mpi.h>
+#include <stdint.h>
+
+enum { CV_HOST_NAME = 64 };
 
 struct cv_cluster {
     MPI_Comm control; /* collectives */
     MPI_Comm work;    /* messages of the dispatcher */
     int rank, size;
+    uint64_t num_dispatches; /* that were begun, on each rank */
+
+    /* rank 0 alone */
+    cv_post *post;
+    char (*hosts)[CV_HOST_NAME]; /* [size] */
+    bool *suspect;               /* [size] had not answered when the last dispatch was over */
+    double longest_item;         /* seconds that the longest item of all dispatches took */
 };
 
 /* MPI returns its errors here (MPI_ERRORS_RETURN); none can be mended, so all end the run. */

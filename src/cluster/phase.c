@@ -24,7 +24,7 @@ bool cv_phase_resume(cv_cluster *cluster, cv_phase *phase, cv_error *err)
 {
     phase->items_before = 0;
     phase->cost_before = 0;
-    return cv_cluster_agree(cluster, cv_cluster_rank(cluster) != 0 || resume(phase, err), err);
+    return cv_cluster_follow(cluster, cv_cluster_rank(cluster) != 0 || resume(phase, err), err);
 }
 
 static bool compute(void *context, size_t item, cv_buffer *out, cv_work *work, cv_error *err)
@@ -56,7 +56,7 @@ static void abandon(void *context)
     if (phase->work.abandon) phase->work.abandon(phase->work.context);
 }
 
-bool cv_phase_run(cv_cluster *cluster, cv_phase *phase, cv_share *mine, cv_error *err)
+bool cv_phase_run(cv_cluster *cluster, cv_phase *phase, cv_dispatch_report *report, cv_error *err)
 {
     cv_dispatch dispatch = {.count = phase->work.count,
                             .costs = phase->work.costs,
@@ -67,7 +67,7 @@ bool cv_phase_run(cv_cluster *cluster, cv_phase *phase, cv_share *mine, cv_error
                             .tick = tick,
                             .deadline = phase->work.deadline,
                             .abandon = abandon};
-    return cv_dispatch_run(cluster, &dispatch, mine, err);
+    return cv_dispatch_run(cluster, &dispatch, report, err);
 }
 
 void cv_phase_free(cv_phase *phase)

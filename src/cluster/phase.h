@@ -24,12 +24,12 @@ typedef struct cv_phase {
     uint64_t cost_before; /* likewise */
 } cv_phase;
 
-/* Delivers on rank 0 what the journal has. Collective. */
+/* Delivers on rank 0 what the journal has. Every rank calls it, as it does cv_dispatch_run. */
 bool cv_phase_resume(cv_cluster *cluster, cv_phase *phase, cv_error *err);
 
 /* Computes and delivers the rest, as cv_dispatch_run does. After an error what was delivered before it
- * is in the journal. Collective. */
-bool cv_phase_run(cv_cluster *cluster, cv_phase *phase, cv_share *mine, cv_error *err);
+ * is in the journal. */
+bool cv_phase_run(cv_cluster *cluster, cv_phase *phase, cv_dispatch_report *report, cv_error *err);
 
 void cv_phase_free(cv_phase *phase);
 

@@ -213,6 +213,7 @@ static json_t *stage(const cv_stage_report *report)
     put_text(object, "name", report->name);
     put_integer(object, "units", report->units);
     put_integer(object, "units_from_journal", report->units_from_journal);
+    put_integer(object, "units_handed_out_again", report->copies);
     put_integer(object, "operations_planned", report->operations_planned);
     put_real(object, "wall_seconds", report->seconds);
     return object;

@@ -28,6 +28,7 @@ typedef struct cv_stage_report {
     size_t units, units_from_journal; /* the latter were finished by an earlier run */
     uint64_t operations_planned;
     double seconds; /* from the first unit handed out to the last one back */
+    size_t copies;  /* units that were handed out once more, as they were late */
 } cv_stage_report;
 
 typedef struct cv_run_report {

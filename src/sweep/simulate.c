@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "sweep/crew.h"
 
 #include <assert.h>
 #include <math.h>
@@ -73,8 +74,8 @@ static double finish(slot *heap, size_t count, under_way *u, const double *speed
         int last = latest(u);
         if (u->done_at[last] <= idle.free_at) return u->done_at[last];
         double speed = speeds ? speeds[idle.rank] : 1;
-        double done_at = idle.free_at + overhead + (double)u->operations[last] / speed;
-        if (done_at < u->done_at[last]) u->done_at[last] = done_at;
+        double seconds = overhead + (double)u->operations[last] / speed;
+        if (cv_copy_pays(idle.free_at, seconds, u->done_at[last])) u->done_at[last] = idle.free_at + seconds;
     }
     return u->done_at[latest(u)];
 }

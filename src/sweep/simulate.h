@@ -1,7 +1,7 @@
 /* The dispatcher's rule run against a cost model: how long a list of units takes on so many ranks.
  *
  * Free ranks take the most expensive unit that is left; when none is left, an idle rank takes over a copy
- * of the unit that would be done last, if it is done sooner so. */
+ * of the unit that would be done last, if that pays (sweep/crew.h). */
 #ifndef CV_SIMULATE_H
 #define CV_SIMULATE_H
 

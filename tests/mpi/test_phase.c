@@ -79,9 +79,10 @@ static bool run_phase(cv_cluster *cluster, cv_journal *journal, const char *name
                       .work = {ITEMS, w->costs, NULL, w, compute, deliver, tick, 0, NULL},
                       .descriptions = w->descriptions,
                       .journal = journal};
-    cv_share share;
+    cv_share shares[64] = {0};
+    cv_dispatch_report report = {.shares = shares};
     *err = (cv_error){CV_OK, ""};
-    bool ok = cv_phase_resume(cluster, &phase, err) && cv_phase_run(cluster, &phase, &share, err);
+    bool ok = cv_phase_resume(cluster, &phase, err) && cv_phase_run(cluster, &phase, &report, err);
     *before = phase.items_before;
     EXPECT(phase.items_before > 0 || phase.cost_before == 0);
     cv_phase_free(&phase);
@@ -133,7 +134,7 @@ static void an_interrupted_run_goes_on(cv_cluster *cluster, const cv_folder *fol
     w = make_work(5);
     w.bad_item = 7; /* as if the run ended here */
     EXPECT(!run_phase(cluster, journal, "two", &w, &before, &err));
-    EXPECT(strcmp(err.text, "item 7 is bad") == 0);
+    if (first) EXPECT(strcmp(err.text, "item 7 is bad") == 0);
     size_t kept = 0;
     for (size_t i = 0; i < ITEMS; i++) kept += w.delivered[i] == 1;
     cv_journal_close(journal);
@@ -170,7 +171,8 @@ static void an_unfit_result_is_not_kept(cv_cluster *cluster, const cv_folder *fo
         work w = make_work(2);
         w.unfit_item = 19; /* the first that goes out */
         EXPECT(!run_phase(cluster, journal, "unfit", &w, &before, &err));
-        EXPECT(strcmp(err.text, "item 19 is unfit") == 0);
+        EXPECT(err.status == CV_BAD_INPUT);
+        if (is_first(cluster)) EXPECT(strcmp(err.text, "item 19 is unfit") == 0);
     }
     work w = make_work(2);
     EXPECT(run_phase(cluster, journal, "unfit", &w, &before, &err));
@@ -227,6 +229,6 @@ int main(int argc, char **argv)
     cv_folder_close(folder);
     cv_failed(&err, "%d expectations failed", failures);
     bool ok = cv_cluster_agree(cluster, failures == 0, &err);
-    cv_cluster_close(cluster);
+    cv_cluster_close(cluster, ok ? CV_OK : CV_FAILED);
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -104,6 +104,6 @@ int main(int argc, char **argv)
     cv_buffer_free(&path);
     cv_failed(&err, "%d expectations failed", failures);
     bool ok = cv_cluster_agree(cluster, failures == 0, &err);
-    cv_cluster_close(cluster);
+    cv_cluster_close(cluster, ok ? CV_OK : CV_FAILED);
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

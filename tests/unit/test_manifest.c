@@ -22,7 +22,7 @@ static json_t *write_and_read(const cv_inputs *inputs)
 {
     cv_error err;
     cv_folder *folder = cv_folder_open(scratch, &err);
-    cv_stage_report stages[] = {{"sweep", 5, 2, 3000000000, 1.25}, {"sahara 2", 2, 0, 1000000000, 0.75}};
+    cv_stage_report stages[] = {{"sweep", 5, 2, 3000000000, 1.25, 0}, {"sahara 2", 2, 0, 1000000000, 0.75, 3}};
     cv_run_report run = {.ranks = ranks,
                          .num_ranks = 2,
                          .stages = stages,
@@ -104,6 +104,8 @@ static const struct {
     {"performance.units", 7},
     {"performance.units_from_journal", 2},
     {"performance.stages.0.units_from_journal", 2},
+    {"performance.stages.0.units_handed_out_again", 0},
+    {"performance.stages.1.units_handed_out_again", 3},
     {"performance.operations", 4e9},
     {"performance.operations_planned", 4e9},
     {"performance.operations_plain", 3e10},
