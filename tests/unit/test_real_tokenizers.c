@@ -2,6 +2,7 @@
  * prompts of real data sets. Neither the tokenizers nor the data sets may be part of the repository:
  *
  *     CARAVAN_SHARED   holds tokenizers/NAME/tokenizer.json and data/NAME.csv (unset: ../shared)
+ *     CARAVAN_TOKENIZERS  a folder that scripts/fetch-tokenizers.sh made
  *     CARAVAN_SMOLLM2  a folder that scripts/fetch-smollm2.sh made
  *     CARAVAN_PYTHON   a Python with the packages of tests/reference/requirements.txt
  *
@@ -15,7 +16,9 @@
 
 enum { SKIPPED = 77 };
 
-static const char *const known[] = {"smollm2", "mistral-7b", "llama-3", "qwen3", "gemma-3"};
+static const char *const known[] = {"smollm2", "mistral-7b", "llama-3",  "qwen3",
+                                    "gemma-3", "gpt2",       "gpt-neox", "olmo2"};
+enum { OF_SMOLLM2 = 0, FIRST_FETCHED = 5 };
 
 /* CARAVAN_SHARED/name. Free with free(). */
 static char *shared_path(const char *name)
@@ -24,22 +27,29 @@ static char *shared_path(const char *name)
     return cv_path_join(shared && *shared ? shared : CARAVAN_SOURCE_DIR "/../shared", name);
 }
 
-/* The folder of a tokenizer, NULL (after a word on stdout) where it is not here. Free with free(). */
-static char *folder_of(const char *name)
+/* Where the tokenizer should be; NULL, after a word on stdout, if the variable that says so is unset. */
+static char *place_of(int number)
 {
-    bool is_smollm2 = strcmp(name, "smollm2") == 0;
-    const char *smollm2 = getenv("CARAVAN_SMOLLM2");
-    if (is_smollm2 && !(smollm2 && *smollm2)) {
-        printf("skipped: smollm2: CARAVAN_SMOLLM2 names no folder\n");
-        fflush(stdout);
-        return NULL;
+    const char *variable = number == OF_SMOLLM2 ? "CARAVAN_SMOLLM2" : "CARAVAN_TOKENIZERS", *value = getenv(variable);
+    if (number != OF_SMOLLM2 && number < FIRST_FETCHED) {
+        char relative[64];
+        snprintf(relative, sizeof relative, "tokenizers/%s", known[number]);
+        return shared_path(relative);
     }
-    char relative[64];
-    snprintf(relative, sizeof relative, "tokenizers/%s", name);
-    char *folder = is_smollm2 ? cv_strdup(smollm2) : shared_path(relative);
+    if (value && *value) return number == OF_SMOLLM2 ? cv_strdup(value) : cv_path_join(value, known[number]);
+    printf("skipped: %s: %s names no folder\n", known[number], variable);
+    fflush(stdout);
+    return NULL;
+}
+
+/* The folder of a tokenizer, NULL (after a word on stdout) where it is not here. Free with free(). */
+static char *folder_of(int number)
+{
+    char *folder = place_of(number);
+    if (!folder) return NULL;
     char *file = cv_path_join(folder, "tokenizer.json");
     bool here = cv_file_exists(file);
-    if (!here) printf("skipped: %s: there is no %s\n", name, file);
+    if (!here) printf("skipped: %s: there is no %s\n", known[number], file);
     fflush(stdout);
     free(file);
     if (here) return folder;
@@ -57,7 +67,7 @@ static cv_tokenizer *opened(const char *folder)
 
 START_TEST(ids_and_texts_are_those_of_hugging_face)
 {
-    char *folder = folder_of(known[_i]);
+    char *folder = folder_of(_i);
     if (folder) check_fixture(folder, known[_i]);
     free(folder);
 }
@@ -91,14 +101,14 @@ static void check_chat(const cv_tokenizer *t, const json_t *chat, const json_t *
 
 START_TEST(chats_are_those_of_transformers)
 {
-    char *folder = folder_of(known[_i]), file[64];
+    char *folder = folder_of(_i), file[64];
     if (!folder) return;
     snprintf(file, sizeof file, "ids/%s.json", known[_i]);
     json_t *reference = text_fixture(file);
     const json_t *chats = json_object_get(reference, "chats");
     cv_tokenizer *t = opened(folder);
     for (size_t i = 0; i < json_array_size(chats); i++) check_chat(t, json_array_get(chats, i), reference, i);
-    if (json_array_size(chats) == 0) { /* Mistral-7B v0.1 has no template */
+    if (json_array_size(chats) == 0) { /* Mistral-7B v0.1 has no template, nor have GPT-2 and Pythia */
         cv_error err;
         cv_tokens out = {0};
         ck_assert(!cv_format_prompt(t, &(cv_format){CV_FORMAT_CHAT, NULL, NULL}, "x", &out, NULL, &err));
@@ -170,7 +180,7 @@ static void check_data_sets(const char *name, const char *folder, char *const *f
 
 START_TEST(real_prompts_have_the_same_ids)
 {
-    char *folder = folder_of(known[_i]), *files[DATA_SETS];
+    char *folder = folder_of(_i), *files[DATA_SETS];
     if (!folder) return;
     for (size_t i = 0; i < DATA_SETS; i++) {
         char name[64];
@@ -192,7 +202,7 @@ int main(void)
 {
     size_t here = 0;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        char *folder = folder_of(known[i]);
+        char *folder = folder_of((int)i);
         here += folder != NULL;
         free(folder);
     }
