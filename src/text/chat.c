@@ -14,7 +14,7 @@
 static const char *const token_names[CV_CHAT_TOKENS] = {"bos_token", "eos_token", "unk_token", "pad_token",
                                                         "sep_token", "cls_token", "mask_token"};
 
-/* Marks that stand in every template of a family, and in no other's. */
+/* Marks that stand in every template of a family, and in none of those below it. */
 static const struct {
     const char *name;
     const char *marks[2];
@@ -25,6 +25,8 @@ static const struct {
     {"Llama-2", {"[INST]", "<<SYS>>"}},
     {"Mistral", {"[INST]", "[/INST]"}},
     {"Vicuna", {"USER:", "ASSISTANT:"}},
+    {"Phi-3", {"<|user|>", "<|end|>"}},
+    {"OLMo-2", {"<|user|>", "<|assistant|>"}},
 };
 
 /* A token is named as a string, or as an object that holds its content. */
@@ -137,7 +139,7 @@ static bool check_family(const cv_chat *chat, cv_error *err)
     if (cv_chat_family(chat)) return true;
     return cv_bad_input(err,
                         "%s: the chat template is of no family that Caravan knows (Llama-2, Llama-3, Mistral, Vicuna, "
-                        "ChatML, Gemma); " REMEDY,
+                        "ChatML, Gemma, Phi-3, OLMo-2); " REMEDY,
                         chat->file);
 }
 

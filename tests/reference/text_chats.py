@@ -181,6 +181,23 @@ VICUNA = """{% if messages[0]['role'] == 'system' %}{% set system = messages[0][
 {% else %}{{ 'ASSISTANT: ' + message['content'] | trim + eos_token }}{% endif %}{% endfor %}\
 {% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"""
 
+PHI_3 = """{% for message in messages %}{% if message['role'] == 'system' %}\
+{{'<|system|>\\n' + message['content'] + '<|end|>\\n'}}{% elif message['role'] == 'user' %}\
+{{'<|user|>\\n' + message['content'] + '<|end|>\\n'}}{% elif message['role'] in ['assistant', 'model'] %}\
+{{'<|assistant|>\\n' + message['content'] + '<|end|>\\n'}}{% endif %}{% endfor %}\
+{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% else %}{{ eos_token }}{% endif %}"""
+
+PHI_3_STRICT = """{{ bos_token }}{% for message in messages %}{% if (message['role'] == 'user') %}\
+{{'<|user|>' + '\\n' + message['content'] + '<|end|>' + '\\n' + '<|assistant|>' + '\\n'}}\
+{% elif (message['role'] == 'assistant') %}{{message['content'] + '<|end|>' + '\\n'}}\
+{% else %}{{ raise_exception('No system message here') }}{% endif %}{% endfor %}"""
+
+OLMO_2 = """{{ bos_token }}{% for message in messages %}{% if message['role'] == 'system' %}\
+{{ '<|system|>\\n' + message['content'] + '\\n' }}{% elif message['role'] == 'user' %}\
+{{ '<|user|>\\n' + message['content'] + '\\n' }}{% elif message['role'] == 'assistant' %}\
+{{ '<|assistant|>\\n' + message['content'] + eos_token }}{% if not loop.last %}{{ '\\n' }}{% endif %}{% endif %}\
+{% if loop.last and add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}{% endfor %}"""
+
 UNKNOWN = "{% for message in messages %}<<{{ message.role }}>>{{ message.content }}{% endfor %}"
 
 # The last two are refused.
@@ -196,6 +213,9 @@ TEMPLATES = {
     "Gemma": GEMMA,
     "Gemma without system": GEMMA_STRICT,
     "Vicuna": VICUNA,
+    "Phi-3": PHI_3,
+    "Phi-3 without system": PHI_3_STRICT,
+    "OLMo-2": OLMO_2,
     "Llama-3 with today's date": LLAMA_3_TODAY,
     "unknown": UNKNOWN,
 }

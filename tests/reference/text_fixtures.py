@@ -75,6 +75,29 @@ def byte_level():
     return tokenizer
 
 
+def gpt2():
+    """As GPT-2 and GPT-NeoX: ByteLevel's own pattern, a blank before every text, runs of blanks as added tokens
+    that are looked for in normalized text."""
+    tokenizer = Tokenizer(models.BPE(continuing_subword_prefix="", end_of_word_suffix=""))
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    train(tokenizer, 600, ["<|endoftext|>"], sorted(pre_tokenizers.ByteLevel.alphabet()))
+    tokenizer.add_tokens([AddedToken(" " * count, normalized=True) for count in (24, 8, 4, 3, 2)])
+    return tokenizer
+
+
+def as_in_2020(fields):
+    """tokenizer.json as it was written then: no type of model, merges as strings."""
+    model = fields["model"]
+    for key in ("type", "byte_fallback", "ignore_merges"):
+        del model[key]
+    model["merges"] = [" ".join(pair) for pair in model["merges"]]
+    del fields["pre_tokenizer"]["use_regex"], fields["post_processor"]["use_regex"], fields["decoder"]["use_regex"]
+    return fields
+
+
 def blocks():
     """SentencePiece: a text in one piece, blanks as U+2581, unknown characters as bytes."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
@@ -126,7 +149,7 @@ def words():
     return tokenizer
 
 
-TINY = {"tiny-bytes": byte_level, "tiny-blocks": blocks, "tiny-prepended": prepended, "tiny-words": words}
+TINY = {"tiny-bytes": byte_level, "tiny-gpt2": gpt2, "tiny-blocks": blocks, "tiny-prepended": prepended, "tiny-words": words}
 
 
 def chats(folder, width):
@@ -157,7 +180,8 @@ def main(arguments):
         write_json("strings.json", {"strings": strings()})
         write_json("chat.json", rendered_templates())
         for name, make in TINY.items():
-            write_json(name + "/tokenizer.json", json.loads(make().to_str()))
+            fields = json.loads(make().to_str())
+            write_json(name + "/tokenizer.json", as_in_2020(fields) if make is gpt2 else fields)
             arguments.append(f"{name}={FOLDER / name}")
     for argument in arguments:
         name, folder = argument.split("=", 1)

@@ -68,7 +68,9 @@ static const struct {
     {"[INST] <<SYS>> [/INST]", "Llama-2"},
     {"[INST] [/INST]", "Mistral"},
     {"USER: ASSISTANT:", "Vicuna"},
-    {"<|user|> <|assistant|>", NULL},
+    {"<|user|> <|end|> <|assistant|>", "Phi-3"},
+    {"<|user|> <|assistant|>", "OLMo-2"},
+    {"<|user|>", NULL},
     {"<|im_start|>", NULL},
     {"", NULL},
 };

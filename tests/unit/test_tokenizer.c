@@ -6,7 +6,7 @@
 #include "suite.h"
 #include "text_reference.h"
 
-static const char *const tiny[] = {"tiny-bytes", "tiny-blocks", "tiny-prepended", "tiny-words"};
+static const char *const tiny[] = {"tiny-bytes", "tiny-gpt2", "tiny-blocks", "tiny-prepended", "tiny-words"};
 
 START_TEST(test_same_as_hugging_face)
 {
