@@ -23,6 +23,7 @@ typedef enum cv_random_use {
     CV_RANDOM_PERMUTATION, /* item: the permutation */
     CV_RANDOM_SPEEDS,      /* of ranks, in a forecast; item: the rank */
     CV_RANDOM_CELLS,       /* that verify computes anew; item: what is drawn of them */
+    CV_RANDOM_RESIDUALS,   /* what rankings by harmless prompts leave over; item: the permutation */
 } cv_random_use;
 
 /* The numbers of one item, in order. A value: copy it to draw the same again. */

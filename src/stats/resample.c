@@ -8,17 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How often each resample drew each prompt: [resamples, prompts], whole numbers. Free with free(). */
-static double *draw_weights(cv_random_use use, cv_resampling how, size_t prompts)
+void cv_resample_weights(cv_random_use use, uint64_t seed, uint64_t first, size_t count, size_t prompts,
+                         double *weights)
 {
-    assert(how.resamples > 0 && prompts > 0 && prompts <= UINT32_MAX);
-    double *weights = cv_calloc(how.resamples * prompts, sizeof *weights);
+    assert(prompts > 0 && prompts <= UINT32_MAX);
+    memset(weights, 0, count * prompts * sizeof *weights);
 #pragma omp parallel for schedule(static)
-    for (size_t b = 0; b < how.resamples; b++) {
-        cv_random random = cv_random_open(how.seed, use, b);
-        for (size_t i = 0; i < prompts; i++) weights[b * prompts + cv_random_below(&random, (uint32_t)prompts)]++;
+    for (size_t r = 0; r < count; r++) {
+        cv_random random = cv_random_open(seed, use, first + r);
+        for (size_t i = 0; i < prompts; i++) weights[r * prompts + cv_random_below(&random, (uint32_t)prompts)]++;
     }
-    return weights;
 }
 
 /* Rows of weights and heads of scores that are summed side by side, in registers. */
@@ -72,7 +71,9 @@ void cv_weighted_sums(const double *weights, size_t rows, const double *scores, 
 
 double *cv_resampled_means(const double *scores, size_t heads, size_t prompts, cv_random_use use, cv_resampling how)
 {
-    double *weights = draw_weights(use, how, prompts);
+    assert(how.resamples > 0);
+    double *weights = cv_alloc(how.resamples * prompts, sizeof *weights);
+    cv_resample_weights(use, how.seed, 0, how.resamples, prompts, weights);
     double *means = cv_alloc(how.resamples * heads, sizeof *means);
     cv_weighted_sums(weights, how.resamples, scores, heads, prompts, means);
     for (size_t i = 0; i < how.resamples * heads; i++) means[i] /= (double)prompts;

@@ -11,6 +11,11 @@
 
 #include <caravan/stats.h>
 
+/* How often each of count resamples drew each prompt: weights [count, prompts], whole numbers. Row r is drawn
+ * from item first + r of use. At least one prompt. */
+void cv_resample_weights(cv_random_use use, uint64_t seed, uint64_t first, size_t count, size_t prompts,
+                         double *weights);
+
 /* sums [rows, heads] = the sum over the prompts of weights [rows, prompts] * scores [heads, prompts] */
 void cv_weighted_sums(const double *weights, size_t rows, const double *scores, size_t heads, size_t prompts,
                       double *sums);

@@ -193,4 +193,5 @@ def main():
         write(f"resampling-{name}.json", header | resampling_case(*sets))
 
 
-main()
+if __name__ == "__main__":
+    main()
