@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const cv_verb *const verbs[] = {&cv_run_verb,     &cv_plan_verb,   &cv_inspect_verb,
-                                       &cv_tokens_verb,  &cv_logits_verb, &cv_generate_verb,
-                                       &cv_utility_verb, &cv_verify_verb, &cv_bench_verb};
-static const char *const later_verbs[] = {"overlap", "report"};
+static const cv_verb *const verbs[] = {&cv_run_verb,     &cv_plan_verb,     &cv_inspect_verb, &cv_tokens_verb,
+                                       &cv_logits_verb,  &cv_generate_verb, &cv_utility_verb, &cv_verify_verb,
+                                       &cv_overlap_verb, &cv_bench_verb};
+static const char *const later_verbs[] = {"report"};
 
 static const char usage[] =
     "usage: caravan VERB ...\n"
@@ -22,6 +22,7 @@ static const char usage[] =
     "  run JOB.json       sweep all heads of the job's models (also under mpirun or srun)\n"
     "  plan JOB.json      what that will take, without doing it\n"
     "  verify RESULT_DIR  whether results agree with themselves, their inputs and the definitions\n"
+    "  overlap RESULT_DIR which heads models share, from finished results\n"
     "  inspect MODEL_DIR  what a model directory holds\n"
     "  tokens MODEL_DIR   a text's token ids\n"
     "  logits MODEL_DIR   a text's next-token logits, with heads switched off\n"
@@ -29,7 +30,7 @@ static const char usage[] =
     "  utility MODEL_DIR  accuracy on multiple-choice questions, with heads switched off\n"
     "  bench MODEL_DIR    how fast this machine runs a model\n"
     "\n"
-    "Not there yet: overlap, report.\n"
+    "Not there yet: report.\n"
     "\n"
     "  caravan VERB --help   tells more\n"
     "  caravan --version     names this program and its libraries\n"

@@ -64,6 +64,8 @@ bool cv_options_read(const char *verb, int argc, char **argv, const cv_option *o
             if (!take_option(verb, argc, argv, &i, options, err)) return false;
         } else if (arguments->name) {
             *arguments++->text = argv[i];
+        } else if (find(options, "")) {
+            if (!take_value(verb, find(options, ""), argv[i], err)) return false;
         } else {
             return cv_bad_input(err, "one word too many: %s; see caravan %s --help", argv[i], verb);
         }

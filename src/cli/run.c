@@ -253,6 +253,24 @@ static double seconds_of(const cv_session *s)
     return seconds;
 }
 
+/* Asked while models are compared: everything is in the journal by then, and the same command takes up there. */
+static bool is_to_end(void *context)
+{
+    const cv_session *s = context;
+    return cv_signals_stop() || (s->deadline > 0 && cv_seconds() > s->deadline);
+}
+
+static bool write_overlap(cv_session *s, cv_error *err)
+{
+    if (!s->inputs.job.overlap.enabled) return true;
+    s->overlap = (cv_study){.options = s->inputs.job.overlap};
+    cv_study_add_run(&s->overlap, &s->inputs, &s->sources, s->scores);
+    if (cv_study_compute(&s->overlap, is_to_end, s, err)) return cv_study_write(&s->overlap, s->folder, err);
+    return err->status == CV_STOPPED
+               ? cv_stopped(err, "saved, but for the comparison of the models; run the same command again to go on")
+               : false;
+}
+
 static bool write_results(cv_session *s, cv_error *err)
 {
     cv_run_report run = {.ranks = s->reports,
@@ -269,7 +287,7 @@ static bool write_results(cv_session *s, cv_error *err)
            cv_heads_write(s->folder, &s->inputs, s->scores, err) &&
            (!s->sahara || cv_sahara_write(s->folder, &s->inputs, s->sahara, err)) &&
            (!s->evaluation || cv_answers_write(s->folder, &s->inputs, s->evaluation, s->verdicts, err)) &&
-           (!s->utility || cv_utility_write(s->folder, &s->inputs, s->utility, err)) &&
+           (!s->utility || cv_utility_write(s->folder, &s->inputs, s->utility, err)) && write_overlap(s, err) &&
            cv_manifest_write(s->folder, &s->inputs, &s->sources, &run, err);
 }
 
@@ -279,6 +297,10 @@ static bool print_results(const cv_session *s, cv_error *err)
     if (s->sahara) cv_sahara_print(stdout, &s->inputs, s->sahara);
     if (s->evaluation) cv_answers_print(stdout, &s->inputs, s->evaluation, s->verdicts);
     if (s->utility) cv_utility_print(stdout, &s->inputs, s->utility);
+    if (s->overlap.overlap) {
+        cv_study_tell_left_out(&s->overlap);
+        cv_study_print(stdout, &s->overlap);
+    }
     printf("results: %s\n", s->inputs.job.output);
     return cv_stdout_check(err);
 }
@@ -330,7 +352,7 @@ static bool finish(cv_session *s, cv_error *err)
             tell_speed(s);
             ok = print_results(s, err);
         }
-        if (!ok) err->status = CV_FAILED; /* after a sweep it was not the input */
+        if (!ok && err->status != CV_STOPPED) err->status = CV_FAILED; /* after a sweep it was not the input */
     }
     return cv_cluster_follow(s->cluster, ok, err);
 }
@@ -355,6 +377,7 @@ static bool run_session(cv_session *s, const char *path, const cv_job_options *o
 static void close_session(cv_session *s, cv_status status)
 {
     cv_worker_close(s->worker);
+    cv_study_free(&s->overlap);
     cv_scores_free(s->scores);
     cv_sahara_free(s->sahara);
     cv_evaluation_free(s->evaluation);

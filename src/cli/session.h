@@ -7,6 +7,7 @@
 #include "cluster/cluster.h"
 #include "cluster/dispatch.h"
 #include "report/answers.h"
+#include "report/overlap.h"
 #include "store/folder.h"
 #include "store/journal.h"
 #include "store/manifest.h"
@@ -43,6 +44,7 @@ typedef struct cv_session {
     cv_words from;          /* results folders of other runs, whose finished units are taken over */
     cv_scores *scores;
     cv_verdict *verdicts;
+    cv_study overlap; /* of the run's own models, where the job asks for it */
     cv_rank_report *reports; /* [ranks] */
     cv_share *shares;        /* [ranks] what they did in all stages */
     cv_stage_report *stages; /* [num_stages] what was run */

@@ -17,7 +17,7 @@ typedef struct cv_verb {
 } cv_verb;
 
 extern const cv_verb cv_bench_verb, cv_run_verb, cv_plan_verb, cv_inspect_verb, cv_tokens_verb, cv_logits_verb,
-    cv_generate_verb, cv_utility_verb, cv_verify_verb;
+    cv_generate_verb, cv_utility_verb, cv_verify_verb, cv_overlap_verb;
 
 /* Values of an option that may be given more than once. Start with {0}; words are borrowed from argv. */
 typedef struct cv_words {
@@ -28,7 +28,7 @@ void cv_words_free(cv_words *words);
 
 /* One option; exactly one of the targets is not NULL, and none means that it takes no value. */
 typedef struct cv_option {
-    const char *name;  /* "--output" */
+    const char *name;  /* "--output"; "" for the words that are left when each argument has its own */
     bool *flag;        /* set to true */
     const char **text; /* the word after it; more than once is an error */
     cv_words *list;    /* the words after each of it */

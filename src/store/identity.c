@@ -38,10 +38,12 @@ void cv_identity_free(cv_identity *identity)
 
 /* ---- the job's keys ---- */
 
-/* Keys that tell where files are, or how the results are called; and the engine's, which options may
- * replace: those are added as they are used. '*' stands for the characters up to the next "]" or ".". */
+/* Keys that tell where files are, or how the results are called; those of what is made of the scores at the end,
+ * which may be asked for later; and the engine's, which options may replace: those are added as they are
+ * used. '*' stands for the characters up to the next "]" or ".". */
 static const char *const left_out[] = {
-    "name", "output", "engine", "models[*].path", "prompts.*.file", "evaluate.utility[*].file",
+    "name",           "output",         "engine",  "models[*].path",
+    "models[*].base", "prompts.*.file", "overlap", "evaluate.utility[*].file",
 };
 
 static bool matches(const char *pattern, const char *name)

@@ -53,7 +53,9 @@ char *cv_job_copy(const char *text)
 
 const char *cv_job_name_fault(const char *name)
 {
-    static const char *const taken[] = {"manifest.json", "status.json", "journal", "overlap.csv", "report.html"};
+    static const char *const taken[] = {"manifest.json",     "status.json",         "journal",           "overlap.csv",
+                                        "overlap_nulls.csv", "overlap_control.csv", "overlap_heads.csv", "overlap.json",
+                                        "depth.csv",         "depth_distance.csv",  "concentration.csv", "report.html"};
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-";
     if (!name[0]) return "it is empty";
     if (name[0] == '.' || name[0] == '-') return "it begins with a dot or a dash";
@@ -136,12 +138,6 @@ static bool read_scores(const cv_job_reader *r, const json_t *top)
     return true;
 }
 
-static bool read_overlap(const cv_job_reader *r, const json_t *top)
-{
-    const json_t *overlap = json_object_get(top, "overlap");
-    return !overlap || json_is_null(overlap) || cv_job_not_yet(r, "overlap");
-}
-
 /* ---- the rest ---- */
 
 /* what names the source of the value: a field of the job file, or an option. */
@@ -205,10 +201,10 @@ static bool read_top(const cv_job_reader *r, const json_t *top)
 {
     static const char *const keys[] = {"name",   "models",   "prompts", "format", "ablations", "ships", "subspace",
                                        "sahara", "evaluate", "overlap", "engine", "output",    NULL};
-    return cv_json_only_keys(top, cv_job_at(r, ""), keys, r->err) && read_name(r, top) && read_overlap(r, top) &&
-           cv_job_read_models(r, top) && cv_job_read_prompts(r, top) && cv_job_read_format(r, top) &&
-           cv_job_read_ablations(r, top) && read_scores(r, top) && cv_job_read_evaluate(r, top) &&
-           read_engine(r, top) && read_output(r, top);
+    return cv_json_only_keys(top, cv_job_at(r, ""), keys, r->err) && read_name(r, top) && cv_job_read_models(r, top) &&
+           cv_job_read_prompts(r, top) && cv_job_read_format(r, top) && cv_job_read_ablations(r, top) &&
+           read_scores(r, top) && cv_job_read_evaluate(r, top) && cv_job_read_overlap(r, top) && read_engine(r, top) &&
+           read_output(r, top);
 }
 
 const char *cv_job_model_folder(const cv_job_model *model)
@@ -322,6 +318,7 @@ void cv_job_free(cv_job *job)
     free(job->ablation_names);
     free(job->ablations);
     cv_job_evaluate_free(&job->evaluate);
+    free(job->overlap.top_k);
     free(job->models);
     free(job->format_system);
     free(job->format_text);

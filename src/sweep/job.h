@@ -96,6 +96,15 @@ typedef struct cv_job_evaluate {
     uint64_t seed; /* of random groups */
 } cv_job_evaluate;
 
+/* Which heads the job's models share. */
+typedef struct cv_job_overlap {
+    bool enabled;
+    size_t *top_k; /* [num_top_k] ascending, no two alike, > 0 */
+    size_t num_top_k;
+    size_t permutations; /* 0: none */
+    uint64_t seed;       /* of permutations and resamples */
+} cv_job_overlap;
+
 typedef struct cv_job {
     char *file; /* the job file's path as the caller gave it */
     char *text; /* [text_length] its bytes, for the manifest */
@@ -113,6 +122,7 @@ typedef struct cv_job {
     cv_job_subspace subspace;
     int sahara_steps; /* 0: no search */
     cv_job_evaluate evaluate;
+    cv_job_overlap overlap;
     cv_engine_choice engine;
     uint64_t memory_bytes; /* a rank's budget beside the weights; 0: automatic */
     int ranks;             /* that units are cut for; 0: automatic */
@@ -133,6 +143,11 @@ bool cv_job_load(const char *path, const cv_job_options *options, cv_job *job, c
 bool cv_job_parse(const char *data, size_t length, const char *path, const cv_job_options *options, cv_job *job,
                   cv_error *err);
 void cv_job_free(cv_job *job);
+
+/* The top 5, 10 and 20, 10,000 permutations, seed 0. top_k to be freed with free(). */
+void cv_job_overlap_defaults(cv_job_overlap *overlap);
+/* Puts k at its place among top_k. Bad input, beginning with where, if it is out of range or there already. */
+bool cv_job_overlap_add(cv_job_overlap *overlap, int64_t k, const char *where, cv_error *err);
 
 /* Bad input where the job asks for more than models[model] or the prompts can give: groups of more
  * heads than there are, top_k past the vocabulary, a subspace of more dimensions than prompts.

@@ -104,13 +104,14 @@ printf '{"models": [' >broken.json
 refused 'malformed job' 'broken.json' "$CARAVAN" run broken.json
 job bad.json '"ablation": []'
 refused 'unknown key' 'bad.json: unknown key ablation; did you mean "ablations"?' "$CARAVAN" run bad.json
-job bad.json '"overlap": {"top_k": [10]}'
-refused 'a later stage' 'bad.json: overlap is not implemented yet in caravan 0.1; remove it' "$CARAVAN" run bad.json
+job bad.json '"engine": {"precision": "bf16"}'
+refused 'a later stage' 'bad.json: engine.precision bf16 is not implemented yet' "$CARAVAN" run bad.json
 # with_keys NAME TEXT JSON: the job with these keys
 with_keys() {
     job bad.json "$3"
     refused "$1" "bad.json: $2" "$CARAVAN" run bad.json
 }
+with_keys 'no top heads' 'overlap.top_k has 0; numbers of heads lie between 1 and' '"overlap": {"top_k": [0]}'
 with_keys 'nothing to compute' 'ships.enabled is false' '"ships": {"enabled": false}'
 with_keys 'too many angles' 'subspace.rank is 9; it must lie between 1 and 8' '"subspace": {"rank": 9}'
 with_keys 'an unknown state' 'subspace.state "embed" is unknown' '"subspace": {"state": "embed"}'

@@ -93,6 +93,8 @@ static const char *const harmless_edits[][2] = {
     {"models/a", "/scratch/models/a"},
     {"harmful.csv", "/scratch/harmful.csv"},
     {"\"column\": null, ", ""},
+    {"\"base\": \"base\"", "\"base\": \"better\""},
+    {"\"subspace\": {}, ", "\"subspace\": {}, \"overlap\": {\"top_k\": [3]}, "},
     {"0.5", "5e-1"},
     {"{\"kind\": \"value_scale\", \"epsilon\": 0.5}", "{  \"epsilon\": 0.5,\n\"kind\": \"value_scale\"}"},
     {"\"engine\": {\"memory_gib\": 2}, ", ""}, /* an option may have gone before it: the budget in use counts */
@@ -117,7 +119,6 @@ static const struct {
     {"\"column\": null", "\"column\": \"goal\"", "prompts.harmful.column was not given and is \"goal\""},
     {"\"subspace\": {}", "\"sahara\": {}", "sahara was not given and is {}"},
     {"\"subspace\": {}, ", "", "subspace was {} and is not given"},
-    {"\"base\": \"base\"", "\"base\": \"better\"", "models[1].base was \"base\" and is \"better\""},
     {"\"name\": \"a\"", "\"name\": \"c\"", "models[0].name was \"a\" and is \"c\""},
 };
 

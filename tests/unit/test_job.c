@@ -28,6 +28,7 @@ START_TEST(the_smallest_job_gets_the_defaults)
     ck_assert_int_eq(job.sahara_steps, 0);
     ck_assert(!job.evaluate.enabled);
     ck_assert_int_eq(job.evaluate.num_groups, 0);
+    ck_assert(!job.overlap.enabled);
     ck_assert_int_eq(job.engine, CV_ENGINE_WAVEFRONT);
     ck_assert_uint_eq(job.memory_bytes, 0);
     ck_assert_str_eq(job.output, "jobs/out");
@@ -225,7 +226,6 @@ static const struct {
     {WITH("\"sahara\": {\"steps\": 65}"), "sahara.steps is 65; it must lie between 1 and 64"},
     {WITH("\"sahara\": {\"steps\": \"3\"}"), "sahara.steps must be a whole number"},
     {WITH("\"sahara\": {\"step\": 3}"), "unknown key sahara.step; did you mean \"steps\"?"},
-    {WITH("\"overlap\": {}"), "overlap is not implemented yet in caravan 0.1; remove it"},
     {WITH("\"engine\": {\"precision\": \"bf16\"}"), "engine.precision bf16 is not implemented yet in caravan 0.1"},
     {WITH("\"engine\": {\"precision\": \"f64\"}"), "engine.precision \"f64\" is unknown; use f32"},
     {WITH("\"engine\": {\"memory_gib\": -1}"), "engine.memory_gib is -1"},
@@ -239,10 +239,28 @@ START_TEST(bad_jobs_are_refused_with_file_and_field)
 }
 END_TEST
 
-static const char *const unsafe_names[] = {
-    "",           ".",          "..",   "../a",     "a/b", "/a",      "a b",           "-rf",         ".hidden",
-    "a\\\\b",     "caf\\u00e9", "a\\n", "a\\u0001", "a:b", "journal", "manifest.json", "status.json", "overlap.csv",
-    "report.html"};
+static const char *const unsafe_names[] = {"",
+                                           ".",
+                                           "..",
+                                           "../a",
+                                           "a/b",
+                                           "/a",
+                                           "a b",
+                                           "-rf",
+                                           ".hidden",
+                                           "a\\\\b",
+                                           "caf\\u00e9",
+                                           "a\\n",
+                                           "a\\u0001",
+                                           "a:b",
+                                           "journal",
+                                           "manifest.json",
+                                           "status.json",
+                                           "overlap.csv",
+                                           "overlap_nulls.csv",
+                                           "overlap.json",
+                                           "depth.csv",
+                                           "report.html"};
 
 START_TEST(names_that_are_no_folder_are_refused)
 {
