@@ -44,7 +44,7 @@ typedef struct cv_session {
     cv_words from;          /* results folders of other runs, whose finished units are taken over */
     cv_scores *scores;
     cv_verdict *verdicts;
-    cv_study overlap; /* of the run's own models, where the job asks for it */
+    cv_study overlap;        /* of the run's own models, where the job asks for it */
     cv_rank_report *reports; /* [ranks] */
     cv_share *shares;        /* [ranks] what they did in all stages */
     cv_stage_report *stages; /* [num_stages] what was run */
