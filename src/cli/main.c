@@ -11,8 +11,7 @@
 
 static const cv_verb *const verbs[] = {&cv_run_verb,     &cv_plan_verb,     &cv_inspect_verb, &cv_tokens_verb,
                                        &cv_logits_verb,  &cv_generate_verb, &cv_utility_verb, &cv_verify_verb,
-                                       &cv_overlap_verb, &cv_bench_verb};
-static const char *const later_verbs[] = {"report"};
+                                       &cv_overlap_verb, &cv_report_verb,   &cv_bench_verb};
 
 static const char usage[] =
     "usage: caravan VERB ...\n"
@@ -23,14 +22,13 @@ static const char usage[] =
     "  plan JOB.json      what that will take, without doing it\n"
     "  verify RESULT_DIR  whether results agree with themselves, their inputs and the definitions\n"
     "  overlap RESULT_DIR which heads models share, from finished results\n"
+    "  report RESULT_DIR  a run's results as a page, with pictures and tables\n"
     "  inspect MODEL_DIR  what a model directory holds\n"
     "  tokens MODEL_DIR   a text's token ids\n"
     "  logits MODEL_DIR   a text's next-token logits, with heads switched off\n"
     "  generate MODEL_DIR what the model answers, with heads switched off\n"
     "  utility MODEL_DIR  accuracy on multiple-choice questions, with heads switched off\n"
     "  bench MODEL_DIR    how fast this machine runs a model\n"
-    "\n"
-    "Not there yet: report.\n"
     "\n"
     "  caravan VERB --help   tells more\n"
     "  caravan --version     names this program and its libraries\n"
@@ -43,13 +41,6 @@ static void print_version(void)
     printf("BLAS  %s, core %s\n", cv_blas_version(), cv_blas_core());
     printf("MPI   %s\n", cv_mpi_version());
     printf("HDF5  %s\n", cv_h5_version());
-}
-
-static bool is_later(const char *name)
-{
-    for (size_t i = 0; i < sizeof later_verbs / sizeof later_verbs[0]; i++)
-        if (strcmp(later_verbs[i], name) == 0) return true;
-    return false;
 }
 
 static const cv_verb *find_verb(const char *name)
@@ -88,9 +79,6 @@ static bool run_program(int argc, char **argv, cv_error *err)
         print_version();
         return cv_stdout_check(err);
     }
-    if (is_later(name))
-        return cv_bad_input(err, "%s is not implemented yet in caravan %d.%d", name, CARAVAN_VERSION_MAJOR,
-                            CARAVAN_VERSION_MINOR);
     const cv_verb *verb = find_verb(name);
     if (!verb) return cv_bad_input(err, "unknown verb %s; see caravan --help", name);
     return run_verb(verb, argc - 2, argv + 2, err);

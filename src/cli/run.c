@@ -13,6 +13,7 @@
 #include "cluster/spread.h"
 #include "engine/blas.h"
 #include "report/heads.h"
+#include "report/report.h"
 #include "report/sahara_table.h"
 #include "report/utility_table.h"
 #include "store/identity.h"
@@ -214,7 +215,8 @@ static bool open_folder(cv_session *s, cv_error *err)
         err->status = CV_BAD_INPUT; /* an output that cannot be written is one that was named wrongly */
         return false;
     }
-    cv_folder_remove(s->folder, "manifest.json"); /* an older one would speak of other results */
+    cv_folder_remove(s->folder, "manifest.json"); /* older ones would speak of other results */
+    cv_folder_remove(s->folder, "report.html");
     return true;
 }
 
@@ -288,7 +290,8 @@ static bool write_results(cv_session *s, cv_error *err)
            (!s->sahara || cv_sahara_write(s->folder, &s->inputs, s->sahara, err)) &&
            (!s->evaluation || cv_answers_write(s->folder, &s->inputs, s->evaluation, s->verdicts, err)) &&
            (!s->utility || cv_utility_write(s->folder, &s->inputs, s->utility, err)) && write_overlap(s, err) &&
-           cv_manifest_write(s->folder, &s->inputs, &s->sources, &run, err);
+           cv_manifest_write(s->folder, &s->inputs, &s->sources, &run, err) &&
+           cv_report_write(s->inputs.job.output, NULL, err);
 }
 
 static bool print_results(const cv_session *s, cv_error *err)
@@ -302,6 +305,7 @@ static bool print_results(const cv_session *s, cv_error *err)
         cv_study_print(stdout, &s->overlap);
     }
     printf("results: %s\n", s->inputs.job.output);
+    printf("report: %s/report.html\n", s->inputs.job.output);
     return cv_stdout_check(err);
 }
 

@@ -19,7 +19,8 @@ equal 'the whole: exit code' 0 "$code"
 for model in m other; do
     run "$CARAVAN" run parts.json --models "$model" --output "part-$model"
     equal "$model alone: exit code" 0 "$code"
-    expect "$model alone: nothing of the other" [ "$(find "part-$model" -mindepth 1 -maxdepth 1 -type d | wc -l)" -eq 1 ]
+    expect "$model alone: nothing of the other" [ "$(find "part-$model" -mindepth 2 -maxdepth 2 -type d | wc -l)" -eq \
+        "$(find "part-$model/$model" -mindepth 1 -maxdepth 1 -type d | wc -l)" ]
 done
 run "$CARAVAN" run parts.json --from part-m --from part-other --output merged
 equal 'together: exit code' 0 "$code"

@@ -8,7 +8,7 @@
 
 run "$CARAVAN" --help
 equal 'help: exit code' 0 "$code"
-for verb in run plan inspect tokens logits generate utility bench; do
+for verb in run plan inspect tokens logits generate utility bench report; do
     holds "help names $verb" out "  $verb "
     run "$CARAVAN" "$verb" --help
     equal "$verb --help: exit code" 0 "$code"
@@ -24,7 +24,6 @@ for text in 'caravan 0.1.0' OpenBLAS MPI HDF5; do holds 'version' out "$text"; d
 
 refused 'no verb' 'a verb is missing; see caravan --help' "$CARAVAN"
 refused 'unknown verb' 'unknown verb walk' "$CARAVAN" walk
-refused report 'report is not implemented yet in caravan 0.1' "$CARAVAN" report x
 refused 'no job' 'JOB.json is missing; see caravan run --help' "$CARAVAN" run
 refused 'two jobs' 'one word too many: b.json' "$CARAVAN" run job.json b.json
 refused 'unknown option' 'unknown option --ouput' "$CARAVAN" run job.json --ouput x

@@ -1,0 +1,95 @@
+#include "report/dots.h"
+
+#include "base/memory.h"
+#include "report/colour.h"
+#include "report/svg.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WIDTH = 660, MOST_LABEL = 34, SERIES_STEP = 11, ROW_PADDING = 9, RIGHT = 24 };
+
+/* The label's first characters, and an ellipsis where that is not all of it. */
+static void put_label(cv_buffer *out, double x, double y, const char *label)
+{
+    cv_buffer text = {0};
+    size_t bytes = 0, characters = 0;
+    for (; label[bytes] && characters <= MOST_LABEL; bytes++)
+        characters += ((unsigned char)label[bytes] & 0xc0) != 0x80;
+    if (characters > MOST_LABEL) {
+        bytes--; /* the character that is too much, whose first byte was the last one counted */
+        cv_buffer_append(&text, label, bytes);
+        cv_buffer_puts(&text, "\xe2\x80\xa6");
+    } else {
+        cv_buffer_puts(&text, label);
+    }
+    cv_svg_text(out, x, y, CV_ANCHOR_END, CV_SVG_NORMAL, text.data);
+    cv_buffer_free(&text);
+}
+
+static cv_scale scale_of(const cv_dots *plot, double left)
+{
+    if (plot->range) return (cv_scale){plot->kind, plot->range[0], plot->range[1], left, WIDTH - RIGHT};
+    size_t count = plot->rows * plot->num_series;
+    double *values = cv_alloc(3 * count, sizeof *values);
+    for (size_t i = 0; i < count; i++) {
+        values[3 * i] = plot->dots[i].value;
+        values[3 * i + 1] = plot->dots[i].low;
+        values[3 * i + 2] = plot->dots[i].high;
+    }
+    cv_scale scale = cv_scale_over(plot->kind, values, 3 * count, left, WIDTH - RIGHT);
+    free(values);
+    return scale;
+}
+
+static void draw_dot(cv_buffer *out, const cv_dots *plot, const cv_scale *scale, size_t row, size_t series, double y)
+{
+    cv_estimate dot = plot->dots[row * plot->num_series + series];
+    char value[32], low[32], high[32];
+    double x = cv_scale_at(scale, dot.value), from = cv_scale_at(scale, dot.low), to = cv_scale_at(scale, dot.high);
+    cv_buffer tip = {0};
+    if (isnan(x)) return;
+    cv_buffer_printf(&tip, "%s%s%s: %s", plot->labels[row], plot->num_series > 1 ? ", " : "",
+                     plot->num_series > 1 ? plot->series[series] : "", cv_number_text(dot.value, value));
+    if (!isnan(dot.low) && !isnan(dot.high))
+        cv_buffer_printf(&tip, " (%s to %s)", cv_number_text(dot.low, low), cv_number_text(dot.high, high));
+    if (!isnan(from) && !isnan(to)) cv_svg_line(out, from, y, to, y, cv_colour_named(series), 2);
+    cv_svg_marker(out, x, y, series, tip.data);
+    cv_buffer_free(&tip);
+}
+
+static double label_width(const cv_dots *plot)
+{
+    double widest = 40;
+    for (size_t r = 0; r < plot->rows; r++) widest = fmax(widest, cv_svg_text_width(plot->labels[r], CV_SVG_NORMAL));
+    return fmin(widest, (MOST_LABEL + 1) * 0.62 * CV_SVG_NORMAL);
+}
+
+void cv_dots_draw(cv_buffer *out, const cv_dots *plot)
+{
+    assert(plot->num_series > 0);
+    double left = label_width(plot) + 20, top = plot->num_series > 1 ? 52 : 32;
+    double row_height = (double)plot->num_series * SERIES_STEP + ROW_PADDING;
+    cv_buffer legend = {0};
+    if (plot->num_series > 1) top = 28 + cv_svg_legend(&legend, 8, 36, WIDTH - 16, plot->series, plot->num_series);
+    double bottom = top + row_height * (double)plot->rows;
+    cv_scale scale = scale_of(plot, left);
+    cv_svg_open(out, plot->id, WIDTH, bottom + 44, plot->title,
+                "Estimates as marks, their 95 % intervals as lines. The values are in the table too.");
+    cv_svg_heading(out, 8, 16, plot->title);
+    if (legend.data) cv_buffer_append(out, legend.data, legend.length);
+    cv_buffer_free(&legend);
+    cv_svg_axis_below(out, &scale, bottom, top, plot->axis);
+    for (size_t r = 0; r < plot->rows; r++) {
+        double middle = top + (double)r * row_height + row_height / 2;
+        put_label(out, left - 10, middle + 4, plot->labels[r]);
+        for (size_t s = 0; s < plot->num_series; s++) {
+            double offset = ((double)s - (double)(plot->num_series - 1) / 2) * SERIES_STEP;
+            draw_dot(out, plot, &scale, r, s, middle + offset);
+        }
+    }
+    cv_svg_close(out);
+}

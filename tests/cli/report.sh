@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# The report: at the end of a run, made again from its files, and refused where there are none.
+# shellcheck source=tests/cli/common.sh
+. "$(dirname "$0")/common.sh"
+export OMP_NUM_THREADS=1
+
+model second mqa-3-layers
+job sweep.json '"subspace": {"rank": 1}, "sahara": {"steps": 2},
+    "evaluate": {"groups": ["none", "top:1", "sahara:2"], "max_new_tokens": 4}'
+
+# ---- at the end of a run ----
+
+run "$CARAVAN" run sweep.json
+equal 'exit code' 0 "$code"
+holds 'where the report is' out 'report: '
+report=results/report.html
+for text in '<!DOCTYPE html>' 'Caravan: ' 'sahara:2' '</html>'; do holds 'the page' "$report" "$text"; done
+for figure in ships angles asr top; do
+    expect "a picture: $figure" [ -s "results/figures/$figure.m.uniform_attention.svg" ]
+done
+for table in heads sahara asr-table; do
+    for kind in md tex; do expect "a table: $table.$kind" [ -s "results/tables/$table.m.uniform_attention.$kind" ]; done
+done
+expect 'no prompt is on the page' [ -z "$(grep -F 'How to' "$report" || true)" ]
+expect 'nothing is fetched' [ -z "$(grep -oE '(src|href)="[^#"][^"]*"|url\(|@import' "$report" || true)" ]
+
+# ---- made again ----
+
+sum() { find results/report.html results/figures results/tables -type f -exec sha256sum {} + | sort -k 2; }
+sum >before
+cp -r results elsewhere
+rm -r results/report.html results/figures results/tables
+run "$CARAVAN" report results
+equal 'again: exit code' 0 "$code"
+equal 'again: stdout' 'report: results/report.html' "$(cat out)"
+equal 'again: stderr' 0 "$(wc -c <err)"
+sum >after
+expect 'the same bytes' cmp -s before after
+run "$CARAVAN" report elsewhere --output page.html
+equal 'elsewhere: stdout' 'report: page.html' "$(cat out)"
+expect 'a page of its own, the same' cmp -s page.html "$report"
+expect 'pictures are well-formed XML' python3 - <<'END'
+import glob, xml.etree.ElementTree
+files = glob.glob("results/figures/*.svg")
+for file in files:
+    xml.etree.ElementTree.parse(file)
+raise SystemExit(len(files) < 5)
+END
+
+# ---- refused ----
+
+mkdir empty
+run "$CARAVAN" report empty
+equal 'empty: exit code' 2 "$code"
+holds 'empty: message' err 'empty/manifest.json: is not there; name the results folder of a run that is done'
+equal 'empty: nothing is left' '' "$(ls empty)"
+rm elsewhere/m/uniform_attention/heads.csv elsewhere/report.html
+run "$CARAVAN" report elsewhere
+equal 'no heads: exit code' 2 "$code"
+holds 'no heads: message' err 'elsewhere/m/uniform_attention/heads.csv: cannot be opened'
+expect 'no heads: no page' [ ! -e elsewhere/report.html ]
+run "$CARAVAN" report results --output nowhere/page.html
+equal 'no folder: exit code' 2 "$code"
+holds 'no folder: message' err '--output nowhere/page.html: nowhere cannot be written in'
+run "$CARAVAN" report
+equal 'no results: exit code' 2 "$code"
+holds 'no results: message' err 'RESULT_DIR is missing; see caravan report --help'
+
+finish
