@@ -29,3 +29,4 @@ OMP_NUM_THREADS=1 "${launch[@]}" build/release/bin/caravan run jobs/demo/job.jso
     scripts/demo-table.sh results/demo
 } >results/demo.md
 say "tables: results/demo.md"
+say "report: results/demo/report.html (open it in a browser)"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sees to it that the packages are there which Caravan needs: "dependencies.sh build" to build and
 # run it, "dependencies.sh build test" to test it too, "dependencies.sh mpich" to build with
-# MPICH, "dependencies.sh slurm" to try it under Slurm.
+# MPICH, "dependencies.sh slurm" to try it under Slurm, "dependencies.sh browser" to look at its pages.
 #
 # On Debian and Ubuntu missing packages are installed without a question if that can be done (root,
 # or sudo without password); else the one command to run is printed and the exit code is 2. Elsewhere
@@ -26,11 +26,14 @@ needs() {
     mpich)
         echo mpicc.mpich:libmpich-dev mpiexec.mpich:mpich
         ;;
+    browser)
+        echo chromium:chromium python3:python3
+        ;;
     slurm)
         echo slurmctld:slurm-wlm munged:munge python3:python3
         ;;
     *)
-        complain "usage: scripts/dependencies.sh build|test|mpich|slurm ..."
+        complain "usage: scripts/dependencies.sh build|test|mpich|slurm|browser ..."
         exit 2
         ;;
     esac

@@ -1,7 +1,5 @@
-"""The report in a real browser: report.py CARAVAN DIR, where DIR is an empty folder to work in. Exit code 77 where there
-is no browser.
-
-With --shots also leaves pictures of the pages in DIR, for people."""
+"""The report in a real browser: report.py CARAVAN DIR [--shots SHOTS], where DIR is an empty folder to work in. Exit code
+77 where there is no browser. SHOTS is a folder for pictures of the pages, for people."""
 import base64
 import csv
 import os
@@ -228,18 +226,32 @@ def check_without_script(page, path):
 
 # ---- the whole ----
 
+def process_seconds(page):
+    """What the page's process has spent on all processors."""
+    metrics = page.call("Performance.getMetrics")["metrics"]
+    return next(metric["value"] for metric in metrics if metric["name"] == "ProcessTime")
+
+
 def check_large(page, caravan, folder, shots):
     path = make(caravan, folder)
     size = os.path.getsize(path)
     expect("1,024 heads: under 5 MB", size < 5e6, size)
-    times = []
+    page.call("Performance.enable", timeDomain="threadTicks")
+    times, work = [], []
     for _ in range(5):
-        start = time.monotonic()
+        before, start = process_seconds(page), time.monotonic()
         page.open(path)
         page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))")
         times.append(time.monotonic() - start)
-    expect("1,024 heads: drawn within 2 s", min(times) < 2, times)
-    print(f"1,024 heads: {size} bytes, drawn in " + ", ".join(f"{t:.2f}" for t in times) + " s")
+        work.append(process_seconds(page) - before)
+    # On a machine that does something else the clock tells of that; the time that processors spent does not.
+    expect("1,024 heads: drawn with less than 2 s of work", 0 < max(work) < 2, work)
+    idle = os.getloadavg()[0] < os.cpu_count()
+    if idle:
+        expect("1,024 heads: drawn within 2 s", min(times) < 2, times)
+    print(f"1,024 heads: {size} bytes, drawn in " + ", ".join(f"{t:.2f}" for t in times) + " s by the clock"
+          + ("" if idle else " of a busy machine, which is not judged") + ", in "
+          + ", ".join(f"{t:.2f}" for t in work) + " s of work")
     expect_quiet(page, "1,024 heads")
     check_structure(page, "1,024 heads")
     check_hover(page, folder)
@@ -280,7 +292,7 @@ def shoot(page, path):
 
 def main():
     caravan, folder = sys.argv[1], sys.argv[2]
-    shots = folder if "--shots" in sys.argv else None
+    shots = sys.argv[4] if sys.argv[3:4] == ["--shots"] else None
     if not browser.find():
         print("skipped: there is no chromium here (Debian: apt install chromium)")
         return 77

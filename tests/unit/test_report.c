@@ -42,7 +42,8 @@ START_TEST(the_page_has_what_the_results_have)
 {
     make_results();
     char *page = make_report();
-    ck_assert_msg(strstr(page, words[_i]) != NULL, "%s", words[_i]);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        ck_assert_msg(strstr(page, words[i]) != NULL, "%s", words[i]);
     ck_assert_uint_eq(count_of(page, "<g>") + count_of(page, "<small>") + count_of(page, "<host>"), 0);
     free(page);
 }
@@ -136,7 +137,7 @@ int main(void)
 {
     TCase *tests = tcase_create("report");
     tcase_add_checked_fixture(tests, scratch_make, scratch_remove);
-    tcase_add_loop_test(tests, the_page_has_what_the_results_have, 0, ROWS(words));
+    tcase_add_test(tests, the_page_has_what_the_results_have);
     tcase_add_test(tests, pictures_and_tables_are_files);
     tcase_add_test(tests, the_same_results_give_the_same_bytes);
     tcase_add_test(tests, a_page_elsewhere_comes_alone);
