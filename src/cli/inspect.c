@@ -38,12 +38,20 @@ static void put_integer(json_t *object, const char *key, uint64_t value)
     json_object_set_new(object, key, json_integer((json_int_t)value));
 }
 
+/* null where 0 means that there is none. */
+static void put_real_or_none(json_t *object, const char *key, double value)
+{
+    json_object_set_new(object, key, value > 0 ? json_real(value) : json_null());
+}
+
 static json_t *rope_facts(const cv_rope *rope)
 {
-    static const char *const kinds[] = {"default", "linear", "llama3"};
+    static const char *const kinds[] = {"default", "linear", "llama3", "none"};
     json_t *object = json_object();
     put_text(object, "kind", kinds[rope->kind]);
+    if (rope->kind == CV_ROPE_NONE) return object;
     json_object_set_new(object, "theta", json_real(rope->theta));
+    if (rope->width > 0) put_integer(object, "width", (uint64_t)rope->width);
     if (rope->kind != CV_ROPE_DEFAULT) json_object_set_new(object, "factor", json_real(rope->factor));
     if (rope->kind == CV_ROPE_LLAMA3) {
         json_object_set_new(object, "low_freq_factor", json_real(rope->low_freq_factor));
@@ -65,6 +73,56 @@ static json_t *bias_facts(const cv_config *config)
     return list;
 }
 
+/* Which norms a block has. */
+static json_t *norm_facts(const cv_config *config)
+{
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } norms[] = {{CV_NORM_ATTENTION, "attention"},
+                 {CV_NORM_ATTENTION_OUTPUT, "attention_output"},
+                 {CV_NORM_MLP, "mlp"},
+                 {CV_NORM_MLP_OUTPUT, "mlp_output"}};
+    json_t *list = json_array();
+    for (size_t i = 0; i < sizeof norms / sizeof norms[0]; i++)
+        if (config->norms & norms[i].bit) json_array_append_new(list, json_string(norms[i].name));
+    return list;
+}
+
+/* What tells families apart beside their sizes. */
+static void put_block(json_t *top, const cv_config *config)
+{
+    static const char *const kinds[] = {"rms", "layer"}, *const qk[] = {"none", "head", "width"},
+                             *const activations[] = {"silu", "gelu", "gelu_tanh"};
+    put_text(top, "norm", kinds[config->norm]);
+    json_object_set_new(top, "norms", norm_facts(config));
+    json_object_set_new(top, "rms_norm_eps", json_real(config->rms_norm_eps));
+    put_text(top, "qk_norm", qk[config->qk_norm]);
+    put_text(top, "activation", activations[config->activation]);
+    json_object_set_new(top, "gated_mlp", json_boolean(config->gated_mlp));
+    json_object_set_new(top, "parallel_residual", json_boolean(config->parallel_residual));
+    put_real_or_none(top, "embedding_scale", config->embedding_scale);
+    double scalar = config->query_pre_attn_scalar > 0 ? config->query_pre_attn_scalar : config->head_dim;
+    json_object_set_new(top, "query_pre_attn_scalar", json_real(scalar));
+    put_real_or_none(top, "attn_logit_softcapping", config->attn_logit_softcapping);
+    put_real_or_none(top, "final_logit_softcapping", config->final_logit_softcapping);
+}
+
+/* Positions, and which layers see how much. */
+static void put_positions(json_t *top, const cv_config *config)
+{
+    json_t *sliding = json_array();
+    for (int l = 0; l < config->num_hidden_layers; l++)
+        if (cv_config_window(config, l) > 0) json_array_append_new(sliding, json_integer(l));
+    json_object_set_new(top, "learned_positions", json_boolean(config->learned_positions));
+    json_object_set_new(top, "rope", rope_facts(&config->rope));
+    if (json_array_size(sliding) > 0) {
+        json_object_set_new(top, "sliding_rope", rope_facts(&config->sliding_rope));
+        put_integer(top, "sliding_window", (uint64_t)config->sliding_window);
+    }
+    json_object_set_new(top, "sliding_layers", sliding);
+}
+
 static void put_config(json_t *top, const cv_config *config)
 {
     put_text(top, "architecture", config->architecture);
@@ -82,8 +140,8 @@ static void put_config(json_t *top, const cv_config *config)
                  {"max_position_embeddings", config->max_position_embeddings}};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         put_integer(top, sizes[i].name, (uint64_t)sizes[i].value);
-    json_object_set_new(top, "rms_norm_eps", json_real(config->rms_norm_eps));
-    json_object_set_new(top, "rope", rope_facts(&config->rope));
+    put_block(top, config);
+    put_positions(top, config);
     json_object_set_new(top, "tie_word_embeddings", json_boolean(config->tie_word_embeddings));
     json_object_set_new(top, "biases", bias_facts(config));
 }
@@ -196,7 +254,8 @@ static void print_words(const json_t *list)
     size_t i;
     json_t *word;
     json_array_foreach (list, i, word) {
-        printf("%s%s", i ? " " : "", json_string_value(word));
+        if (i) putchar(' ');
+        print_value(word);
     }
     if (json_array_size(list) == 0) fputs("none", stdout);
 }

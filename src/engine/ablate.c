@@ -5,7 +5,6 @@
 #include "engine/vector.h"
 
 #include <assert.h>
-#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,8 +111,9 @@ static void attend_anew(const subject *u, const cv_query_block *block, float *z)
             memcpy(q, heads + u->head * s->D, s->D * sizeof *q);
     }
     double epsilon = is_mean ? 1 : ablation->epsilon;
-    cv_attend(1, block->count, block->position, s->D, (float)(epsilon / sqrt((double)s->D)), u->scratch->q,
-              u->scratch->k, u->scratch->v, u->scratch->scores, z);
+    cv_scoring scoring = cv_scoring_of(&u->c->engine->model->config, u->c->weights->layer, epsilon);
+    cv_attend(1, block->count, block->position, s->D, &scoring, u->scratch->q, u->scratch->k, u->scratch->v,
+              u->scratch->scores, z);
 }
 
 /* Sums of v along each row's path, into scratch->sums [rows of the trie, D]: the parent's sum and the
@@ -131,15 +131,24 @@ static void sum_values(const subject *u)
     }
 }
 
+/* z [D]: the mean of v over the keys that a row sees. */
+static void mean_value(const subject *u, size_t row, float *z)
+{
+    size_t D = u->c->engine->shape.D, seen = u->c->trie->position[row] + 1;
+    int window = cv_config_window(&u->c->engine->model->config, (int)u->c->weights->layer);
+    size_t keys = cv_window_keys((size_t)window, seen);
+    const double *sum = u->scratch->sums + row * D, *hidden = NULL;
+    if (keys < seen) hidden = u->scratch->sums + cv_trie_ancestor(u->c->trie, row, seen - keys - 1) * D;
+    for (size_t i = 0; i < D; i++) z[i] = (float)((sum[i] - (hidden ? hidden[i] : 0)) / (double)keys);
+}
+
 /* z' [D] of one query where it follows row by row. */
 static void replace_z(const subject *u, size_t query, float *z)
 {
     const cv_shape *s = &u->c->engine->shape;
     const float *heads = u->bundle->z + own_query(u, query) * s->H * s->D;
     if (u->ablation->kind == CV_UNIFORM_ATTENTION) {
-        size_t row = u->bundle->asked->row[query];
-        double length = (double)(u->c->trie->position[row] + 1);
-        for (size_t i = 0; i < s->D; i++) z[i] = (float)(u->scratch->sums[row * s->D + i] / length);
+        mean_value(u, u->bundle->asked->row[query], z);
     } else if (u->ablation->kind == CV_VALUE_SCALE) {
         for (size_t i = 0; i < s->D; i++) z[i] = (float)u->ablation->epsilon * heads[u->head * s->D + i];
     } else {

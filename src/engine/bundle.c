@@ -1,11 +1,12 @@
 #include "engine/bundle.h"
 
 #include "base/memory.h"
+#include "engine/activation.h"
 #include "engine/attention.h"
 #include "engine/blas.h"
+#include "engine/norm.h"
 #include "engine/vector.h"
 
-#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,7 @@ static size_t lay_scratch(const cv_shape *s, const cv_trie *trie, float *memory,
         {&scratch->norm, CV_TILE_ROWS * s->d},
         {&scratch->gate, CV_TILE_ROWS * mlp_columns(s)},
         {&scratch->up, CV_TILE_ROWS * mlp_columns(s)},
+        {&scratch->out, CV_TILE_ROWS * s->o},
         {&scratch->q, queries * s->D},
         {&scratch->z, queries * s->D},
         {&scratch->k, longest * s->D},
@@ -110,13 +112,12 @@ void cv_tile(const cv_tiles *tiles, size_t t, size_t *begin, size_t *length)
 
 /* Finds tile t of x, and its norm [*length, d] in the thread's scratch. */
 static const float *normed_tile(const cv_layer_context *c, const cv_tiles *tiles, size_t t, const float *x,
-                                const float *weight, size_t *begin, size_t *length)
+                                const float *weight, const float *bias, size_t *begin, size_t *length)
 {
     size_t d = c->engine->shape.d;
-    double eps = c->engine->model->config.rms_norm_eps;
     float *norm = c->scratch[omp_get_thread_num()].norm;
     cv_tile(tiles, t, begin, length);
-    for (size_t i = 0; i < *length; i++) cv_rmsnorm(x + (*begin + i) * d, weight, eps, d, norm + i * d);
+    cv_norm_rows(&c->engine->model->config, *length, d, x + *begin * d, weight, bias, norm);
     return norm;
 }
 
@@ -138,9 +139,11 @@ static void keys_and_values(const cv_layer_context *c, const cv_bundle *b, size_
     float *kv = b->kv + begin * 2 * width;
     affine(length, width, s->d, norm, w->k_proj, w->k_bias, 0.0f, kv, 2 * width);
     affine(length, width, s->d, norm, w->v_proj, w->v_bias, 0.0f, kv + width, 2 * width);
+    const cv_rope_table *rope = cv_engine_rope(c->engine, w->layer);
     for (size_t i = 0; i < length; i++) {
         size_t row = b->first + (begin + i) % rows;
-        cv_rope_apply(&c->engine->rope, c->trie->position[row], s->K, kv + i * 2 * width);
+        cv_norm_heads(&c->engine->model->config, s->K, w->k_norm, kv + i * 2 * width);
+        cv_rope_apply(rope, c->trie->position[row], s->K, kv + i * 2 * width);
     }
 }
 
@@ -150,9 +153,11 @@ static void query_vectors(const cv_layer_context *c, const cv_bundle *b, size_t 
     size_t width = s->H * s->D, queries = cv_bundle_queries(b), skipped = b->asked->count - queries;
     float *q = b->q + begin * width;
     affine(length, width, s->d, norm, c->weights->q_proj, c->weights->q_bias, 0.0f, q, width);
+    const cv_rope_table *rope = cv_engine_rope(c->engine, c->weights->layer);
     for (size_t i = 0; i < length; i++) {
         size_t row = b->asked->row[skipped + (begin + i) % queries];
-        cv_rope_apply(&c->engine->rope, c->trie->position[row], s->H, q + i * width);
+        cv_norm_heads(&c->engine->model->config, s->H, c->weights->q_norm, q + i * width);
+        cv_rope_apply(rope, c->trie->position[row], s->H, q + i * width);
     }
 }
 
@@ -172,6 +177,7 @@ void cv_bundle_project(const cv_layer_context *c, cv_bundle *b)
 {
     const cv_shape *s = &c->engine->shape;
     size_t rows = cv_bundle_rows(b, c->trie), queries = cv_bundle_queries(b);
+    const cv_layer_weights *w = c->weights;
     bool all_ask = b->xq == b->x;
     cv_tiles tiles = cv_tiles_of(b->num_states, rows, rows);
     cv_engine_count(c->engine, b->num_states * rows, 2 * s->K * s->D, s->d);
@@ -179,7 +185,7 @@ void cv_bundle_project(const cv_layer_context *c, cv_bundle *b)
 #pragma omp parallel for schedule(dynamic)
     for (size_t t = 0; t < tiles.count; t++) {
         size_t begin, length;
-        const float *norm = normed_tile(c, &tiles, t, b->x, c->weights->input_layernorm, &begin, &length);
+        const float *norm = normed_tile(c, &tiles, t, b->x, w->attention_norm, w->attention_norm_bias, &begin, &length);
         keys_and_values(c, b, begin, length, norm);
         if (all_ask) query_vectors(c, b, begin, length, norm);
     }
@@ -189,7 +195,8 @@ void cv_bundle_project(const cv_layer_context *c, cv_bundle *b)
 #pragma omp parallel for schedule(dynamic)
     for (size_t t = 0; t < tiles.count; t++) {
         size_t begin, length;
-        const float *norm = normed_tile(c, &tiles, t, b->xq, c->weights->input_layernorm, &begin, &length);
+        const float *norm =
+            normed_tile(c, &tiles, t, b->xq, w->attention_norm, w->attention_norm_bias, &begin, &length);
         query_vectors(c, b, begin, length, norm);
     }
 }
@@ -210,8 +217,8 @@ static void attend_block(const cv_layer_context *c, const cv_bundle *b, size_t s
         for (size_t i = 0; i < block->count; i++)
             memcpy(scratch->q + (g * block->count + i) * s->D, b->q + ((at + i) * s->H + group * s->G + g) * s->D,
                    s->D * sizeof *b->q);
-    float scale = (float)(1.0 / sqrt((double)s->D));
-    cv_attend(s->G, block->count, block->position, s->D, scale, scratch->q, scratch->k, scratch->v, scratch->scores,
+    cv_scoring scoring = cv_scoring_of(&c->engine->model->config, c->weights->layer, 1);
+    cv_attend(s->G, block->count, block->position, s->D, &scoring, scratch->q, scratch->k, scratch->v, scratch->scores,
               scratch->z);
     for (size_t g = 0; g < s->G; g++)
         for (size_t i = 0; i < block->count; i++)
@@ -229,6 +236,20 @@ void cv_bundle_attend(const cv_layer_context *c, cv_bundle *b)
         attend_block(c, b, item / blocks / s->K, item / blocks % s->K, &b->asked->blocks[skipped + item % blocks]);
 }
 
+/* Attention's output of rows [begin, begin + length) of the bundle's queries, through its norm. */
+static void normed_output(const cv_layer_context *c, const cv_bundle *b, size_t begin, size_t length)
+{
+    const cv_shape *s = &c->engine->shape;
+    const cv_layer_weights *w = c->weights;
+    size_t width = s->H * s->D, floats = length * s->d;
+    float *out = c->scratch[omp_get_thread_num()].out, *xq = b->xq + begin * s->d;
+    affine(length, s->d, width, b->z + begin * width, w->o_proj, w->o_bias, 0.0f, out, s->d);
+    if (b->output) memcpy(b->output + begin * s->d, out, floats * sizeof *out);
+    if (b->before) memcpy(b->before + begin * s->d, xq, floats * sizeof *xq);
+    cv_norm_rows(&c->engine->model->config, length, s->d, out, w->attention_output_norm, NULL, out);
+    cv_add(xq, out, floats);
+}
+
 void cv_bundle_output(const cv_layer_context *c, cv_bundle *b)
 {
     const cv_shape *s = &c->engine->shape;
@@ -239,47 +260,77 @@ void cv_bundle_output(const cv_layer_context *c, cv_bundle *b)
     for (size_t t = 0; t < tiles.count; t++) {
         size_t begin, length;
         cv_tile(&tiles, t, &begin, &length);
-        affine(length, s->d, width, b->z + begin * width, c->weights->o_proj, c->weights->o_bias, 1.0f,
-               b->xq + begin * s->d, s->d);
+        if (c->weights->attention_output_norm)
+            normed_output(c, b, begin, length);
+        else
+            affine(length, s->d, width, b->z + begin * width, c->weights->o_proj, c->weights->o_bias, 1.0f,
+                   b->xq + begin * s->d, s->d);
     }
 }
 
-/* Columns [from, from + columns) of the intermediate layer, and their share of the output. */
-static void mlp_slice(const cv_layer_context *c, size_t length, size_t from, size_t columns, float *x)
+/* Columns [from, from + columns) of the intermediate layer, and their share of the output y [length, d],
+ * which beta times y is added to. */
+static void mlp_slice(const cv_layer_context *c, size_t length, size_t from, size_t columns, float beta, float *y)
 {
     const cv_shape *s = &c->engine->shape;
     const cv_layer_weights *w = c->weights;
     cv_scratch *scratch = &c->scratch[omp_get_thread_num()];
-    affine(length, columns, s->d, scratch->norm, w->gate_proj + from * s->d, w->gate_bias ? w->gate_bias + from : NULL,
-           0.0f, scratch->gate, columns);
+    float *inner = w->gate_proj ? scratch->gate : scratch->up;
     affine(length, columns, s->d, scratch->norm, w->up_proj + from * s->d, w->up_bias ? w->up_bias + from : NULL, 0.0f,
            scratch->up, columns);
-    cv_silu_times(scratch->gate, scratch->up, length * columns);
-    cv_linear(length, s->d, columns, scratch->gate, columns, w->down_proj + from, s->f, 1.0f, x, s->d);
+    if (w->gate_proj)
+        affine(length, columns, s->d, scratch->norm, w->gate_proj + from * s->d,
+               w->gate_bias ? w->gate_bias + from : NULL, 0.0f, scratch->gate, columns);
+    cv_activate(c->engine->model->config.activation, inner, w->gate_proj ? scratch->up : NULL, length * columns);
+    cv_linear(length, s->d, columns, inner, columns, w->down_proj + from, s->f, beta, y, s->d);
+}
+
+/* What the MLP gives for a tile's normed rows is added to x [length, d]. */
+static void mlp_tile(const cv_layer_context *c, size_t length, float *x)
+{
+    const cv_shape *s = &c->engine->shape;
+    const cv_layer_weights *w = c->weights;
+    size_t slices = (s->f + CV_MLP_COLUMNS - 1) / CV_MLP_COLUMNS;
+    float *y = w->mlp_output_norm ? c->scratch[omp_get_thread_num()].out : x;
+    for (size_t i = 0; i < slices; i++) {
+        size_t from = i * s->f / slices, to = (i + 1) * s->f / slices;
+        mlp_slice(c, length, from, to - from, i > 0 || y == x ? 1.0f : 0.0f, y);
+    }
+    for (size_t i = 0; w->down_bias && i < length; i++) cv_add(y + i * s->d, w->down_bias, s->d);
+    if (y == x) return;
+    cv_norm_rows(&c->engine->model->config, length, s->d, y, w->mlp_output_norm, NULL, y);
+    cv_add(x, y, length * s->d);
 }
 
 void cv_mlp(const cv_layer_context *c, size_t num_states, size_t rows, size_t queries, float *x)
 {
     const cv_shape *s = &c->engine->shape;
-    size_t slices = (s->f + CV_MLP_COLUMNS - 1) / CV_MLP_COLUMNS;
+    const cv_layer_weights *w = c->weights;
     cv_tiles tiles = cv_tiles_of(num_states, rows, queries);
-    cv_engine_count(c->engine, num_states * queries, 3 * s->f, s->d);
+    cv_engine_count(c->engine, num_states * queries, s->M * s->f, s->d);
 #pragma omp parallel for schedule(dynamic)
     for (size_t t = 0; t < tiles.count; t++) {
         size_t begin, length;
-        normed_tile(c, &tiles, t, x, c->weights->post_attention_layernorm, &begin, &length);
-        float *here = x + begin * s->d;
-        for (size_t i = 0; i < slices; i++) {
-            size_t from = i * s->f / slices, to = (i + 1) * s->f / slices;
-            mlp_slice(c, length, from, to - from, here);
-        }
-        for (size_t i = 0; c->weights->down_bias && i < length; i++)
-            cv_add(here + i * s->d, c->weights->down_bias, s->d);
+        normed_tile(c, &tiles, t, x, w->mlp_norm, w->mlp_norm_bias, &begin, &length);
+        mlp_tile(c, length, x + begin * s->d);
     }
+}
+
+void cv_bundle_mlp(const cv_layer_context *c, cv_bundle *b)
+{
+    cv_mlp(c, b->num_states, cv_bundle_rows(b, c->trie), cv_bundle_queries(b), b->xq);
+}
+
+void cv_bundle_finish(const cv_layer_context *c, cv_bundle *b)
+{
+    bool parallel = c->engine->model->config.parallel_residual;
+    if (parallel) cv_bundle_mlp(c, b);
+    cv_bundle_output(c, b);
+    if (!parallel) cv_bundle_mlp(c, b);
 }
 
 uint64_t cv_bundle_operations(const cv_shape *s, size_t rows, size_t queries, const cv_queries *asked, size_t first)
 {
-    uint64_t products = rows * 2 * s->K * s->D * s->d + queries * 2 * s->H * s->D * s->d + queries * 3 * s->f * s->d;
+    uint64_t products = rows * 2 * s->K * s->D * s->d + queries * 2 * s->H * s->D * s->d + queries * s->M * s->f * s->d;
     return 2 * products + cv_queries_attention_operations(asked, first, s->H, s->D);
 }

@@ -25,6 +25,8 @@ typedef struct cv_bundle {
     float *xq;               /* [S, Q, d] residual stream of the queries; x itself where all rows ask */
     float *q;                /* [S, Q, H * D] after RoPE */
     float *z;                /* [S, Q, H * D] */
+    float *before;           /* [S, Q, d] where kept: xq before attention's output joined it, and */
+    float *output;           /* [S, Q, d] that output before its norm; NULL: neither is kept */
 } cv_bundle;
 
 size_t cv_bundle_rows(const cv_bundle *bundle, const cv_trie *trie); /* R */
@@ -35,6 +37,7 @@ typedef struct cv_scratch {
     float *norm;   /* [CV_TILE_ROWS, d] */
     float *gate;   /* [CV_TILE_ROWS, min(f, CV_MLP_COLUMNS)] */
     float *up;     /* the same */
+    float *out;    /* [CV_TILE_ROWS, o] what attention or MLP give, before its norm */
     float *q, *z;  /* [G * CV_QUERY_BLOCK, D] */
     float *k, *v;  /* [longest, D] */
     float *scores; /* [G * CV_QUERY_BLOCK, longest] */
@@ -68,12 +71,15 @@ void cv_tile(const cv_tiles *tiles, size_t t, size_t *begin, size_t *length);
 /* The steps of a layer, in this order. */
 void cv_bundle_project(const cv_layer_context *c, cv_bundle *bundle); /* x -> kv, xq, q */
 void cv_bundle_attend(const cv_layer_context *c, cv_bundle *bundle);  /* q, kv -> z */
-void cv_bundle_output(const cv_layer_context *c, cv_bundle *bundle);  /* xq += z o_proj^T + bias */
+void cv_bundle_output(const cv_layer_context *c, cv_bundle *bundle);  /* xq += norm(z o_proj^T + bias) */
+void cv_bundle_mlp(const cv_layer_context *c, cv_bundle *bundle);     /* xq += norm(MLP(xq)) */
+/* The last two; where MLP and attention are parallel, the other way round: both read the layer's input. */
+void cv_bundle_finish(const cv_layer_context *c, cv_bundle *bundle);
 
-/* x [num_states, queries, d] += MLP(x), in place; rows as in cv_tiles_of. */
+/* x [num_states, queries, d] += norm(MLP(x)), in place; rows as in cv_tiles_of. */
 void cv_mlp(const cv_layer_context *c, size_t num_states, size_t rows, size_t queries, float *x);
 
-/* What all steps and the MLP count for one state of so many rows and queries (rows from first on). */
+/* What all steps count for one state of so many rows and queries (rows from first on). */
 uint64_t cv_bundle_operations(const cv_shape *shape, size_t rows, size_t queries, const cv_queries *asked,
                               size_t first);
 

@@ -13,7 +13,7 @@
 static bool check_one(const cv_engine *engine, const cv_sequence *sequence, size_t max_new_tokens, cv_error *err)
 {
     const char *path = engine->model->path;
-    size_t positions = engine->rope.positions;
+    size_t positions = engine->positions;
     if (sequence->count == 0) return cv_bad_input(err, "%s: a prompt without tokens cannot be continued", path);
     if (sequence->count > positions || max_new_tokens > positions - sequence->count + 1)
         return cv_bad_input(err, "%s: a prompt of %zu tokens and %zu new ones do not fit into %zu positions", path,
@@ -63,6 +63,7 @@ typedef struct batch {
     size_t num_live;
     cv_wish *wishes; /* [num_live] */
     int32_t *tokens; /* [num_live] the newest */
+    size_t *places;  /* [num_live] their positions */
     cv_tokens *out;  /* [count], the caller's */
     bool *stopped;   /* [count], the caller's */
 } batch;
@@ -74,6 +75,7 @@ static void batch_open(batch *b)
     b->live = cv_alloc(b->count, sizeof *b->live);
     b->wishes = cv_alloc(b->count, sizeof *b->wishes);
     b->tokens = cv_alloc(b->count, sizeof *b->tokens);
+    b->places = cv_alloc(b->count, sizeof *b->places);
     for (size_t i = 0; i < b->count; i++) b->live[i] = i;
     b->num_live = b->count;
 }
@@ -86,6 +88,7 @@ static void batch_close(batch *b)
     free(b->live);
     free(b->wishes);
     free(b->tokens);
+    free(b->places);
 }
 
 /* The next token of every live sequence from its last state, x [num_live, d]. */
@@ -162,8 +165,11 @@ static bool advance(batch *b, cv_step *step, cv_error *err)
 {
     const cv_shape *s = &b->engine->shape;
     step->B = b->num_live;
-    for (size_t i = 0; i < b->num_live; i++) step->past[i] = &b->pasts[b->live[i]];
-    if (!cv_engine_embed(b->engine, b->tokens, b->num_live, step->x, err)) return false;
+    for (size_t i = 0; i < b->num_live; i++) {
+        step->past[i] = &b->pasts[b->live[i]];
+        b->places[i] = step->past[i]->cache.prompt_tokens + step->past[i]->cache.count;
+    }
+    if (!cv_engine_embed(b->engine, b->tokens, b->places, b->num_live, step->x, err)) return false;
     for (size_t l = 0; l < s->L; l++) {
         const cv_layer_weights *weights = b->weights_of(b->engine, l, err);
         if (!weights) return false;
@@ -213,14 +219,14 @@ bool cv_generate(cv_engine *engine, const cv_sequence *sequences, size_t count, 
 /* About what OpenBLAS touches of its own memory on each thread. */
 enum { BLAS_BYTES = 2 << 20 };
 
-/* All steps of one sequence: as each has one key more, their sum is that of an arithmetic series. */
+/* All steps of one sequence. */
 static uint64_t step_operations(const cv_model *model, const cv_sequence *sequence, size_t max_new_tokens)
 {
-    uint64_t ends = 0, steps = max_new_tokens - 1;
+    uint64_t operations = 0;
     for (int l = 0; l < model->config.num_hidden_layers; l++)
-        ends += cv_step_operations(&model->config, &sequence->group, (size_t)l, sequence->count + 1) +
-                cv_step_operations(&model->config, &sequence->group, (size_t)l, sequence->count + steps);
-    return steps * ends / 2;
+        operations += cv_steps_operations(&model->config, &sequence->group, (size_t)l, sequence->count + 1,
+                                          sequence->count + max_new_tokens - 1);
+    return operations;
 }
 
 /* If all layers are taken anew for every token. */

@@ -17,19 +17,24 @@ typedef struct cv_shape {
     size_t D; /* head_dim */
     size_t L; /* num_hidden_layers */
     size_t V; /* vocab_size */
+    size_t M; /* matrices of an MLP: 3 where it is gated, else 2 */
+    size_t o; /* d where attention or MLP have a norm of their output, which then needs room, else 0 */
 } cv_shape;
 
 struct cv_engine {
     const cv_model *model;
     cv_shape shape;
-    cv_rope_table rope;
+    size_t positions;                 /* most tokens of a text */
+    cv_rope_table rope, sliding_rope; /* of layers without and with a window */
     cv_work work;
     cv_layer_weights layer;  /* the wavefront's: one layer at a time */
     cv_layer_weights *plain; /* [L] the plain engine's: all layers, as it passes often; NULL until used */
     bool *layer_checked;     /* [L] */
     bool *row_checked;       /* [V] of embed_tokens */
+    bool *position_checked;  /* [positions] of learned positions */
     bool head_checked;       /* all of lm_head */
     float *norm;             /* [d] the final norm's weight */
+    float *norm_bias;        /* [d] and its bias, or NULL */
     bool norm_checked;
 };
 
@@ -42,11 +47,19 @@ const cv_layer_weights *cv_engine_layer(cv_engine *engine, size_t layer, cv_erro
 /* The same, kept for good, for the plain engine. */
 const cv_layer_weights *cv_engine_plain_layer(cv_engine *engine, size_t layer, cv_error *err);
 
-/* x [count, d] = the embeddings of tokens [count]. Bad input for a token outside the vocabulary. */
-bool cv_engine_embed(cv_engine *engine, const int32_t *tokens, size_t count, float *x, cv_error *err);
+/* The rotary table of a layer. */
+const cv_rope_table *cv_engine_rope(const cv_engine *engine, size_t layer);
+
+/* x [count, d] = the embeddings of tokens [count] at positions [count], which are less than the engine's
+ * (NULL: 0, 1, ...). Bad input for a token outside the vocabulary, or a position beyond the learned ones. */
+bool cv_engine_embed(cv_engine *engine, const int32_t *tokens, const size_t *positions, size_t count, float *x,
+                     cv_error *err);
 
 /* y [rows, d] = the final norm of x [rows, d]. y may be x. */
 bool cv_engine_final_norm(cv_engine *engine, size_t rows, const float *x, float *y, cv_error *err);
+
+/* y [d] = the final norm of x [d] in double precision, after cv_engine_final_norm has looked at it. */
+void cv_engine_final_norm_double(const cv_engine *engine, const float *x, double *y);
 
 /* Rows [first, first + count) of lm_head, in place or widened into buffer [count * d]; checked the
  * first time that they are used. NULL if they are not finite, or on the wish to give up. */

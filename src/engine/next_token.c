@@ -54,6 +54,8 @@ static bool look_at_slice(const cv_engine *engine, size_t count, const float *x,
     const float *weights = cv_tensor_rows(&engine->model->lm_head, first, length, own->widened);
     cv_linear(count, length, d, x, d, weights, d, 0, own->logits, length);
     if (!cv_all_finite(own->logits, count * length)) return false;
+    double cap = engine->model->config.final_logit_softcapping;
+    if (cap > 0) cv_softcap(own->logits, cap, count * length);
     for (size_t i = 0; i < count; i++) cv_best_add_slice(&own->best[i], own->logits + i * length, length, first);
     return true;
 }

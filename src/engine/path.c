@@ -46,10 +46,23 @@ void cv_path_weigh(const cv_path *path, size_t heads, size_t D, const float *wei
         weigh_run(&path->runs[i], heads, D, weights + at, path->keys, z);
 }
 
-void cv_path_attend(const cv_path *path, size_t heads, size_t D, float scale, const float *q, float *scores, float *z)
+cv_path cv_path_last(const cv_path *path, size_t window, cv_run *runs)
 {
-    cv_path_scores(path, heads, D, scale, q, scores);
-    for (size_t h = 0; h < heads; h++) cv_softmax(scores + h * path->keys, path->keys);
+    size_t keys = cv_window_keys(window, path->keys), hidden = path->keys - keys, first = 0;
+    while (hidden > 0 && runs[first].count <= hidden) hidden -= runs[first++].count;
+    if (hidden > 0) {
+        runs[first].k += hidden * runs[first].stride;
+        runs[first].v += hidden * runs[first].stride;
+        runs[first].count -= hidden;
+    }
+    return (cv_path){runs + first, path->num_runs - first, keys};
+}
+
+void cv_path_attend(const cv_path *path, size_t heads, size_t D, const cv_scoring *scoring, const float *q,
+                    float *scores, float *z)
+{
+    cv_path_scores(path, heads, D, scoring->scale, q, scores);
+    for (size_t h = 0; h < heads; h++) cv_weights_of_scores(scoring, scores + h * path->keys, path->keys);
     cv_path_weigh(path, heads, D, scores, z);
 }
 

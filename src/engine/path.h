@@ -5,6 +5,8 @@
 #ifndef CV_PATH_H
 #define CV_PATH_H
 
+#include "engine/attention.h"
+
 #include <stddef.h>
 
 /* Neighbouring positions of one key head. */
@@ -25,8 +27,13 @@ void cv_path_scores(const cv_path *path, size_t heads, size_t D, float scale, co
 /* z [heads, D] = weights [heads, keys] v */
 void cv_path_weigh(const cv_path *path, size_t heads, size_t D, const float *weights, float *z);
 
-/* z [heads, D]: the attention of heads that share the path's key head. scores [heads, keys] is scratch. */
-void cv_path_attend(const cv_path *path, size_t heads, size_t D, float scale, const float *q, float *scores, float *z);
+/* The last keys of a path that a window leaves. runs are the path's own, and cut. */
+cv_path cv_path_last(const cv_path *path, size_t window, cv_run *runs);
+
+/* z [heads, D]: the attention of heads that share the path's key head. scores [heads, keys] is scratch. The
+ * scoring's window has been applied to the path. */
+void cv_path_attend(const cv_path *path, size_t heads, size_t D, const cv_scoring *scoring, const float *q,
+                    float *scores, float *z);
 
 /* sum [D] += all v, in order of position */
 void cv_path_sum(const cv_path *path, size_t D, double *sum);

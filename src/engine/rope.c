@@ -20,9 +20,9 @@ static float llama3_frequency(const cv_rope *rope, float frequency)
     return (1.0f - smooth) * frequency / factor + smooth * frequency;
 }
 
-static float frequency_of(const cv_rope *rope, size_t pair, size_t head_dim)
+static float frequency_of(const cv_rope *rope, size_t pair, size_t width)
 {
-    float frequency = 1.0f / powf((float)rope->theta, (float)(2 * pair) / (float)head_dim);
+    float frequency = 1.0f / powf((float)rope->theta, (float)(2 * pair) / (float)width);
     if (rope->kind == CV_ROPE_LINEAR) return frequency / (float)rope->factor;
     if (rope->kind == CV_ROPE_LLAMA3) return llama3_frequency(rope, frequency);
     return frequency;
@@ -30,10 +30,13 @@ static float frequency_of(const cv_rope *rope, size_t pair, size_t head_dim)
 
 cv_rope_table cv_rope_make(const cv_rope *rope, size_t head_dim, size_t positions)
 {
-    size_t half = head_dim / 2;
-    cv_rope_table table = {cv_alloc_floats(positions * half), cv_alloc_floats(positions * half), positions, half};
+    size_t width = rope->width > 0 ? (size_t)rope->width : head_dim;
+    size_t half = rope->kind == CV_ROPE_NONE ? 0 : width / 2;
+    cv_rope_table table = {.positions = positions, .half = half, .head_dim = head_dim};
+    table.cosine = cv_alloc_floats(positions * half);
+    table.sine = cv_alloc_floats(positions * half);
     for (size_t pair = 0; pair < half; pair++) {
-        float frequency = frequency_of(rope, pair, head_dim);
+        float frequency = frequency_of(rope, pair, width);
         for (size_t position = 0; position < positions; position++) {
             float angle = (float)position * frequency;
             table.cosine[position * half + pair] = (float)cos((double)angle);
@@ -54,5 +57,5 @@ void cv_rope_apply(const cv_rope_table *table, size_t position, size_t num_heads
 {
     assert(position < table->positions);
     const float *cosine = table->cosine + position * table->half, *sine = table->sine + position * table->half;
-    for (size_t h = 0; h < num_heads; h++) cv_rotate(heads + h * 2 * table->half, cosine, sine, table->half);
+    for (size_t h = 0; h < num_heads; h++) cv_rotate(heads + h * table->head_dim, cosine, sine, table->half);
 }

@@ -35,12 +35,14 @@ typedef struct cv_step {
     float *z;       /* [B, H * D] */
     float *gate;    /* [B, f] */
     float *up;      /* [B, f] */
+    float *out;     /* [B, o] what attention or MLP give, before its norm */
     size_t longest; /* most keys of a path */
     size_t threads, thread_floats;
     float *scratch; /* [threads, thread_floats] */
+    double *sums;   /* [threads, D] where layers have windows, else NULL */
     size_t most_runs;
     cv_run *runs;  /* [threads, most_runs] */
-    float *memory; /* x to up, owned */
+    float *memory; /* x to out, owned */
 } cv_step;
 
 /* longest: most tokens of a sequence; most_runs: most of cv_cache_runs. */
@@ -52,7 +54,10 @@ size_t cv_step_thread_floats(const cv_shape *shape, size_t longest); /* scratch 
 /* x passes through a layer; each past's cache gets the row's key and value. */
 void cv_step_layer(cv_step *step, size_t layer, const cv_layer_weights *weights);
 
-/* Operations of a layer for one new token that sees keys, itself included: each key more costs as much more. */
+/* Operations of a layer for one new token before which there are keys, itself included. */
 uint64_t cv_step_operations(const cv_config *config, const cv_head_group *group, size_t layer, size_t keys);
+/* The sum of that over tokens with first, first + 1, ..., last keys. */
+uint64_t cv_steps_operations(const cv_config *config, const cv_head_group *group, size_t layer, size_t first,
+                             size_t last);
 
 #endif

@@ -133,3 +133,11 @@ void cv_trie_free(cv_trie *trie)
     free(trie->end_of);
     *trie = (cv_trie){0};
 }
+
+size_t cv_trie_ancestor(const cv_trie *trie, size_t row, size_t position)
+{
+    assert(position <= trie->position[row]);
+    const cv_trie_node *node = &trie->nodes[trie->node_of[row]];
+    while (node->position > position) node = &trie->nodes[node->parent];
+    return node->first_row + (position - node->position);
+}

@@ -31,6 +31,9 @@ typedef struct cv_trie {
     size_t max_length;   /* tokens of the longest prompt */
 } cv_trie;
 
+/* The row at a position of the path to a row, at most that row's own position. */
+size_t cv_trie_ancestor(const cv_trie *trie, size_t row, size_t position);
+
 cv_trie cv_trie_make(const cv_prompt_block *prompts);
 void cv_trie_free(cv_trie *trie);
 

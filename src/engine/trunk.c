@@ -17,10 +17,12 @@ bool cv_trunk_open(cv_trunk *trunk, cv_engine *engine, const cv_trie *trie, cons
     trunk->bundle.q = cv_alloc_floats(rows * s->H * s->D);
     trunk->bundle.z = cv_alloc_floats(rows * s->H * s->D);
     trunk->ablated_z = acts ? cv_alloc_floats(rows * s->H * s->D) : NULL;
+    trunk->bundle.before = s->o ? cv_alloc_floats(rows * s->o) : NULL;
+    trunk->bundle.output = s->o ? cv_alloc_floats(rows * s->o) : NULL;
     trunk->ends = cv_alloc_floats(trie->num_ends * s->d);
     trunk->kv = kv ? NULL : cv_alloc_floats(rows * 2 * s->K * s->D);
     cv_trunk_keep_kv(trunk, kv ? kv : trunk->kv);
-    if (cv_engine_embed(engine, trie->token, rows, trunk->bundle.x, err)) return true;
+    if (cv_engine_embed(engine, trie->token, trie->position, rows, trunk->bundle.x, err)) return true;
     cv_trunk_close(trunk);
     return false;
 }
@@ -30,6 +32,8 @@ void cv_trunk_close(cv_trunk *trunk)
     free(trunk->bundle.x);
     free(trunk->bundle.q);
     free(trunk->bundle.z);
+    free(trunk->bundle.before);
+    free(trunk->bundle.output);
     free(trunk->ablated_z);
     free(trunk->ends);
     free(trunk->kv);
@@ -63,6 +67,7 @@ bool cv_trunk_attend(cv_trunk *trunk, const cv_layer_context *context, size_t la
     trunk->bundle.xq = last ? trunk->ends : trunk->bundle.x;
     cv_bundle_project(context, &trunk->bundle);
     cv_bundle_attend(context, &trunk->bundle);
+    if (context->engine->model->config.parallel_residual) cv_bundle_mlp(context, &trunk->bundle);
     if (cv_ablate_group_acts(trunk->group, layer)) return ablated_output(trunk, context, layer, err);
     cv_bundle_output(context, &trunk->bundle);
     return true;
@@ -71,7 +76,7 @@ bool cv_trunk_attend(cv_trunk *trunk, const cv_layer_context *context, size_t la
 bool cv_trunk_finish(cv_trunk *trunk, const cv_layer_context *context, size_t layer, cv_error *err)
 {
     size_t queries = trunk->bundle.asked->count;
-    cv_mlp(context, 1, context->trie->num_rows, queries, trunk->bundle.xq);
+    if (!context->engine->model->config.parallel_residual) cv_bundle_mlp(context, &trunk->bundle);
     return cv_engine_check_stream(context->engine, layer, trunk->bundle.xq, queries * context->engine->shape.d, err);
 }
 
@@ -86,7 +91,7 @@ uint64_t cv_trunk_operations(const cv_model *model, const cv_trie *trie, const c
 uint64_t cv_trunk_bytes(const cv_model *model, const cv_trie *trie, const cv_head_group *group)
 {
     cv_shape s = cv_shape_of(&model->config);
-    uint64_t row = s.d + 2 * s.K * s.D + (group && group->count > 0 ? 3 : 2) * s.H * s.D +
+    uint64_t row = s.d + 2 * s.o + 2 * s.K * s.D + (group && group->count > 0 ? 3 : 2) * s.H * s.D +
                    cv_ablate_group_row_floats(group, &model->config);
     return (trie->num_rows * row + trie->num_ends * s.d) * sizeof(float);
 }

@@ -28,11 +28,13 @@ void cv_trunk_close(cv_trunk *trunk);
 void cv_trunk_keep_kv(cv_trunk *trunk, float *kv);
 
 /* A layer up to its MLP: projections, attention, output, the group's heads switched off. q, kv and z of
- * the bundle are those before anything was switched off, and xq is the stream after it. asked are all
- * rows, or in the last layer the ends. Bad input for a switch that changes nothing. */
+ * the bundle are those before anything was switched off, and xq is the stream after it. Where attention's
+ * output has a norm, the bundle keeps what births need: the output before it, and the stream before that
+ * joined. In a model whose MLP is parallel to attention, its output is in xq as well. asked are all rows,
+ * or in the last layer the ends. Bad input for a switch that changes nothing. */
 bool cv_trunk_attend(cv_trunk *trunk, const cv_layer_context *context, size_t layer, const cv_queries *asked,
                      cv_error *err);
-/* The layer's MLP. Bad input if the stream leaves single precision. */
+/* The layer's MLP, unless that is done already. Bad input if the stream leaves single precision. */
 bool cv_trunk_finish(cv_trunk *trunk, const cv_layer_context *context, size_t layer, cv_error *err);
 
 /* What cv_trunk_attend and cv_trunk_finish count for a layer, and the bytes that a trunk holds. */

@@ -23,6 +23,54 @@ CV_SIMD void cv_rmsnorm(const float *x, const float *weight, double eps, size_t 
     for (size_t i = 0; i < n; i++) y[i] = weight[i] * (x[i] * scale);
 }
 
+CV_SIMD void cv_layernorm(const float *x, const float *weight, const float *bias, double eps, size_t n, float *y)
+{
+    double sum = 0, squares = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < n; i++) sum += (double)x[i];
+    double mean = sum / (double)n;
+#pragma omp simd reduction(+ : squares)
+    for (size_t i = 0; i < n; i++) squares += ((double)x[i] - mean) * ((double)x[i] - mean);
+    double scale = 1.0 / sqrt(squares / (double)n + eps);
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) y[i] = (float)(((double)x[i] - mean) * scale) * weight[i];
+    if (bias) cv_add(y, bias, n);
+}
+
+CV_SIMD void cv_silu(float *x, size_t n)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) x[i] = x[i] / (1.0f + expf(-x[i]));
+}
+
+/* By the complementary function where 1 + erf would cancel. */
+void cv_gelu(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) x[i] = 0.5f * x[i] * erfcf(-x[i] * (float)M_SQRT1_2);
+}
+
+/* 1 + tanh(u) = 2 / (1 + exp(-2u)), which does not cancel. */
+CV_SIMD void cv_gelu_tanh(float *x, size_t n)
+{
+    const float factor = -2.0f * (float)(M_SQRT1_2 * M_2_SQRTPI), cubic = 0.044715f; /* -2 sqrt(2 / pi) */
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) x[i] = x[i] / (1.0f + expf(factor * (x[i] + cubic * x[i] * x[i] * x[i])));
+}
+
+CV_SIMD void cv_softcap(float *x, double cap, size_t n)
+{
+    double factor = 2 / cap;
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) x[i] = (float)(cap - 2 * cap / (exp(factor * (double)x[i]) + 1));
+}
+
+CV_SIMD void cv_softcap_double(double *x, double cap, size_t n)
+{
+    double factor = 2 / cap;
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) x[i] = cap - 2 * cap / (exp(factor * x[i]) + 1);
+}
+
 CV_SIMD void cv_silu_times(float *gate, const float *up, size_t n)
 {
 #pragma omp simd
@@ -48,6 +96,12 @@ CV_SIMD void cv_add(float *y, const float *x, size_t n)
 {
 #pragma omp simd
     for (size_t i = 0; i < n; i++) y[i] += x[i];
+}
+
+CV_SIMD void cv_multiply(float *y, const float *x, size_t n)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) y[i] *= x[i];
 }
 
 CV_SIMD float cv_dot(const float *x, const float *y, size_t n)

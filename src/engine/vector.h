@@ -8,14 +8,30 @@
 /* y[n] = x[n] / rms(x) * weight[n]. The mean square is summed in double precision. */
 void cv_rmsnorm(const float *x, const float *weight, double eps, size_t n, float *y);
 
+/* y[n] = (x[n] - mean) / deviation * weight[n] + bias[n]; bias may be NULL. Both moments are summed in
+ * double precision. */
+void cv_layernorm(const float *x, const float *weight, const float *bias, double eps, size_t n, float *y);
+
 /* gate[n] = silu(gate[n]) * up[n] */
 void cv_silu_times(float *gate, const float *up, size_t n);
+
+/* x[n] = silu(x[n]); gelu by the error function; gelu by its approximation with a hyperbolic tangent. */
+void cv_silu(float *x, size_t n);
+void cv_gelu(float *x, size_t n);
+void cv_gelu_tanh(float *x, size_t n);
+
+/* x[n] = cap * tanh(x[n] / cap), computed in double precision. */
+void cv_softcap(float *x, double cap, size_t n);
+void cv_softcap_double(double *x, double cap, size_t n);
 
 /* scores[0..n) become their softmax. */
 void cv_softmax(float *scores, size_t n);
 
 /* y[n] += x[n] */
 void cv_add(float *y, const float *x, size_t n);
+
+/* y[n] *= x[n] */
+void cv_multiply(float *y, const float *x, size_t n);
 
 /* sum of x[i] * y[i], in single precision */
 float cv_dot(const float *x, const float *y, size_t n);

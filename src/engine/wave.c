@@ -53,7 +53,8 @@ static block_costs costs_of_block(const cv_model *model, const cv_queries *all, 
         const cv_queries *asked = last ? ends : all;
         size_t queries = last ? size->ends : size->rows;
         costs.passage[last] = cv_bundle_operations(&s, size->rows, queries, asked, size->first);
-        costs.birth[last] = 2 * queries * (s.d * size->span * s.D + 3 * s.f * s.d) +
+        size_t mlp = model->config.parallel_residual ? 0 : s.M * s.f * s.d; /* else the newborn have the trunk's */
+        costs.birth[last] = 2 * queries * (s.d * size->span * s.D + mlp) +
                             cv_ablate_operations(ablation, &model->config, asked, size->first);
     }
     return costs;

@@ -11,7 +11,9 @@
 #include "engine/blas.h"
 #include "engine/bundle.h"
 #include "engine/group.h"
+#include "engine/norm.h"
 #include "engine/trunk.h"
+#include "engine/vector.h"
 #include "engine/wave.h"
 
 #include <assert.h>
@@ -53,7 +55,7 @@ static bool wave_open(wave *w, cv_engine *engine, const cv_prompt_block *prompts
 {
     *w = (wave){.engine = engine, .range = range, .threads = (size_t)omp_get_max_threads()};
     w->trie = cv_trie_make(prompts);
-    assert(w->trie.max_length <= engine->rope.positions);
+    assert(w->trie.max_length <= engine->positions);
     w->all = cv_queries_all(&w->trie);
     w->ends = cv_queries_ends(&w->trie);
     w->size = cv_wave_sizes_of(&engine->model->config, &w->trie, &w->ends, range, w->threads);
@@ -113,15 +115,15 @@ static bool pass_live(wave *w, const cv_layer_context *c, size_t layer, bool las
         cv_bundle_project(c, b);
         cv_bundle_attend(c, b);
         if (!cv_ablate_group(c, b, w->trunk.group, layer, err)) return false;
-        cv_bundle_output(c, b);
-        cv_mlp(c, b->num_states, w->size.rows, last ? w->size.ends : w->size.rows, b->xq);
+        cv_bundle_finish(c, b);
         if (last) deliver(w, state, b->num_states, w->bundle_ends);
     }
     return true;
 }
 
 /* x [queries, d]: the trunk's stream with one head (or group of query heads) of the layer more switched
- * off, x = xq + (z' - z) W_o[head]. delta [queries, span * D] is scratch. */
+ * off, x = xq + (z' - z) W_o[head] or, where attention's output has a norm,
+ * x = before + norm(output + (z' - z) W_o[head]). delta [queries, span * D] is scratch. */
 static bool give_birth_to(const wave *w, const cv_layer_context *c, size_t head, size_t queries, float *delta, float *x)
 {
     const cv_shape *s = &w->engine->shape;
@@ -136,7 +138,12 @@ static bool give_birth_to(const wave *w, const cv_layer_context *c, size_t head,
             for (size_t j = 0; j < s->D; j++) z[i * width + j] -= own[j];
         }
     }
+    const float *norm = c->weights->attention_output_norm;
+    memcpy(x, (norm ? trunk->output : trunk->xq) + skipped * s->d, queries * s->d * sizeof *x);
     cv_linear(queries, s->d, width, delta, width, c->weights->o_proj + head * width, s->H * s->D, 1.0f, x, s->d);
+    if (!norm) return changed;
+    cv_norm_rows(&c->engine->model->config, queries, s->d, x, norm, NULL, x);
+    cv_add(x, trunk->before + skipped * s->d, queries * s->d);
     return changed;
 }
 
@@ -154,17 +161,17 @@ static bool give_birth(wave *w, const cv_layer_context *c, size_t layer, bool la
         size_t head = (size_t)w->range->head_begin + i;
         float *delta = w->delta + (size_t)omp_get_thread_num() * w->size.rows * span * s->D;
         float *state = x + i * queries * s->d;
-        memcpy(state, trunk->xq + skipped * s->d, queries * s->d * sizeof *state);
         if (cv_head_group_covers(w->trunk.group, config, (int)layer, (int)(head * span), (int)((head + 1) * span)))
-            continue;
-        if (!give_birth_to(w, c, head, queries, delta, state) && head < unchanged) unchanged = head;
+            memcpy(state, trunk->xq + skipped * s->d, queries * s->d * sizeof *state);
+        else if (!give_birth_to(w, c, head, queries, delta, state) && head < unchanged)
+            unchanged = head;
     }
     cv_engine_count(w->engine, heads * queries, s->d, span * s->D);
     w->engine->work.operations +=
         heads * cv_ablate_operations(&w->range->ablation, config, trunk->asked, w->size.first);
     if (unchanged != SIZE_MAX)
         return cv_engine_nothing_changed(w->engine, layer, unchanged, w->range->ablation.kind, err);
-    cv_mlp(c, heads, w->size.rows, queries, x);
+    if (!config->parallel_residual) cv_mlp(c, heads, w->size.rows, queries, x); /* else they have the trunk's */
     if (last) deliver(w, w->live, heads, w->bundle_ends);
     w->live += heads;
     return true;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-enum { NUM_TENSORS = 16, SLICE = 1 << 16 };
+enum { SLICE = 1 << 16 };
 
 typedef struct binding {
     size_t source; /* offset of a cv_tensor in cv_layer */
@@ -18,13 +18,21 @@ typedef struct binding {
     {                                                                                                                  \
         offsetof(cv_layer, name), offsetof(cv_layer_weights, name)                                                     \
     }
-static const binding bindings[NUM_TENSORS] = {
-    BIND(input_layernorm), BIND(q_proj),    BIND(k_proj),  BIND(v_proj),
-    BIND(o_proj),          BIND(q_bias),    BIND(k_bias),  BIND(v_bias),
-    BIND(o_bias),          BIND(gate_proj), BIND(up_proj), BIND(post_attention_layernorm),
-    BIND(down_proj),       BIND(gate_bias), BIND(up_bias), BIND(down_bias),
+static const binding bindings[] = {
+    BIND(attention_norm),  BIND(attention_norm_bias),
+    BIND(q_proj),          BIND(k_proj),
+    BIND(v_proj),          BIND(o_proj),
+    BIND(q_bias),          BIND(k_bias),
+    BIND(v_bias),          BIND(o_bias),
+    BIND(q_norm),          BIND(k_norm),
+    BIND(gate_proj),       BIND(up_proj),
+    BIND(mlp_norm),        BIND(mlp_norm_bias),
+    BIND(down_proj),       BIND(gate_bias),
+    BIND(up_bias),         BIND(down_bias),
+    BIND(mlp_output_norm), BIND(attention_output_norm),
 };
 #undef BIND
+enum { NUM_TENSORS = sizeof bindings / sizeof bindings[0] };
 
 static const cv_tensor *source_of(const cv_layer *layer, size_t i)
 {
@@ -43,7 +51,7 @@ static size_t elements(const cv_tensor *tensor)
 
 bool cv_tensor_in_place(const cv_tensor *tensor)
 {
-    return tensor->dtype == CV_F32 && (uintptr_t)tensor->data % sizeof(float) == 0;
+    return tensor->dtype == CV_F32 && (uintptr_t)tensor->data % sizeof(float) == 0 && cv_tensor_is_plain(tensor);
 }
 
 const float *cv_tensor_rows(const cv_tensor *tensor, size_t first, size_t count, float *buffer)
@@ -66,8 +74,9 @@ bool cv_check_finite(const cv_model *model, const cv_tensor *tensor, const float
         if (i < bad) bad = i;
     }
     if (bad == SIZE_MAX) return true;
-    return cv_bad_input(err, "%s: tensor %s holds %s at element %zu; the checkpoint is damaged, fetch it again",
-                        model->path, tensor->name, isnan(values[bad]) ? "NaN" : "an infinite value", first + bad);
+    return cv_bad_input(err, "%s: tensor %s holds %s at element %lld; the checkpoint is damaged, fetch it again",
+                        model->path, tensor->name, isnan(values[bad]) ? "NaN" : "an infinite value",
+                        (long long)cv_tensor_stored_at(tensor, (int64_t)(first + bad)));
 }
 
 /* Room for what must be widened, each tensor beginning on a cache line. */
@@ -103,9 +112,12 @@ uint64_t cv_layer_file_bytes(const cv_layer *layer)
 
 static void widen_in_parallel(const cv_tensor *tensor, float *out)
 {
+    const int64_t some = 16; /* rows together: where they are stored as columns, neighbours lie together */
 #pragma omp parallel for schedule(static)
-    for (int64_t row = 0; row < tensor->rows; row++)
-        cv_tensor_widen(tensor, row, 1, out + (size_t)row * (size_t)tensor->columns);
+    for (int64_t row = 0; row < tensor->rows; row += some) {
+        int64_t count = tensor->rows - row < some ? tensor->rows - row : some;
+        cv_tensor_widen(tensor, row, count, out + (size_t)row * (size_t)tensor->columns);
+    }
 }
 
 bool cv_layer_weights_load(cv_layer_weights *weights, const cv_model *model, size_t layer, bool check, cv_error *err)
@@ -118,6 +130,7 @@ bool cv_layer_weights_load(cv_layer_weights *weights, const cv_model *model, siz
         weights->capacity = floats;
     }
     float *free_space = weights->buffer;
+    weights->layer = layer;
     for (size_t i = 0; i < NUM_TENSORS; i++) {
         const cv_tensor *tensor = source_of(from, i);
         const float **target = target_of(weights, i);

@@ -10,10 +10,11 @@
 
 /* Shapes as in cv_layer; pointers are NULL where the model has no such tensor. */
 typedef struct cv_layer_weights {
-    const float *input_layernorm, *q_proj, *k_proj, *v_proj, *o_proj;
-    const float *q_bias, *k_bias, *v_bias, *o_bias;
-    const float *post_attention_layernorm, *gate_proj, *up_proj, *down_proj;
-    const float *gate_bias, *up_bias, *down_bias;
+    size_t layer; /* whose they are */
+    const float *attention_norm, *attention_norm_bias, *q_proj, *k_proj, *v_proj, *o_proj;
+    const float *q_bias, *k_bias, *v_bias, *o_bias, *q_norm, *k_norm, *attention_output_norm;
+    const float *mlp_norm, *mlp_norm_bias, *gate_proj, *up_proj, *down_proj;
+    const float *gate_bias, *up_bias, *down_bias, *mlp_output_norm;
     float *buffer; /* [capacity] floats, owned: what was widened */
     size_t capacity;
 } cv_layer_weights;

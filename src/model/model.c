@@ -6,6 +6,8 @@
 #include "model/checkpoint.h"
 #include "model/config.h"
 #include "model/eos.h"
+#include "model/family.h"
+#include "model/layout.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,62 +15,6 @@
 #include <string.h>
 
 enum { NAME_LENGTH = 128 };
-
-/* The extents that tensors have, as functions of the configuration. */
-typedef enum extent { ONE, HIDDEN, QUERIES, KEYS, INTERMEDIATE, VOCABULARY } extent;
-
-static int64_t extent_of(const cv_config *c, extent which)
-{
-    switch (which) {
-    case ONE:
-        return 1;
-    case HIDDEN:
-        return c->hidden_size;
-    case QUERIES:
-        return (int64_t)c->num_attention_heads * c->head_dim;
-    case KEYS:
-        return (int64_t)c->num_key_value_heads * c->head_dim;
-    case INTERMEDIATE:
-        return c->intermediate_size;
-    case VOCABULARY:
-        return c->vocab_size;
-    }
-    return 0;
-}
-
-/* Where each tensor of a layer goes, its shape, and the switch of cv_config that it hangs on. */
-#define ALWAYS SIZE_MAX
-#define TENSOR(name, member, rows, columns, condition)                                                                 \
-    {                                                                                                                  \
-        name, offsetof(cv_layer, member), rows, columns, condition                                                     \
-    }
-#define IF(member) offsetof(cv_config, member)
-static const struct {
-    const char *name;
-    size_t target;        /* offset of a cv_tensor in cv_layer */
-    extent rows, columns; /* rows ONE: a vector */
-    size_t condition;     /* offset of a bool in cv_config, or ALWAYS */
-} layer_tensors[] = {
-    TENSOR("input_layernorm.weight", input_layernorm, ONE, HIDDEN, ALWAYS),
-    TENSOR("self_attn.q_proj.weight", q_proj, QUERIES, HIDDEN, ALWAYS),
-    TENSOR("self_attn.k_proj.weight", k_proj, KEYS, HIDDEN, ALWAYS),
-    TENSOR("self_attn.v_proj.weight", v_proj, KEYS, HIDDEN, ALWAYS),
-    TENSOR("self_attn.o_proj.weight", o_proj, HIDDEN, QUERIES, ALWAYS),
-    TENSOR("self_attn.q_proj.bias", q_bias, ONE, QUERIES, IF(q_bias)),
-    TENSOR("self_attn.k_proj.bias", k_bias, ONE, KEYS, IF(k_bias)),
-    TENSOR("self_attn.v_proj.bias", v_bias, ONE, KEYS, IF(v_bias)),
-    TENSOR("self_attn.o_proj.bias", o_bias, ONE, HIDDEN, IF(o_bias)),
-    TENSOR("post_attention_layernorm.weight", post_attention_layernorm, ONE, HIDDEN, ALWAYS),
-    TENSOR("mlp.gate_proj.weight", gate_proj, INTERMEDIATE, HIDDEN, ALWAYS),
-    TENSOR("mlp.up_proj.weight", up_proj, INTERMEDIATE, HIDDEN, ALWAYS),
-    TENSOR("mlp.down_proj.weight", down_proj, HIDDEN, INTERMEDIATE, ALWAYS),
-    TENSOR("mlp.gate_proj.bias", gate_bias, ONE, INTERMEDIATE, IF(mlp_bias)),
-    TENSOR("mlp.up_proj.bias", up_bias, ONE, INTERMEDIATE, IF(mlp_bias)),
-    TENSOR("mlp.down_proj.bias", down_bias, ONE, HIDDEN, IF(mlp_bias)),
-};
-#undef TENSOR
-#undef IF
-enum { NUM_LAYER_TENSORS = sizeof layer_tensors / sizeof layer_tensors[0] };
 
 /* "[128, 32]" at the end of text. */
 static void print_shape(cv_buffer *text, int rank, const uint64_t *shape)
@@ -78,6 +24,7 @@ static void print_shape(cv_buffer *text, int rank, const uint64_t *shape)
     cv_buffer_puts(text, "]");
 }
 
+/* The shape must be [rows, columns] or, for a vector, [columns]. */
 static bool check_shape(const cv_checkpoint_entry *entry, int64_t rows, int64_t columns, bool vector, cv_error *err)
 {
     const cv_stored_tensor *stored = entry->tensor;
@@ -105,45 +52,105 @@ static bool read_dtype(const cv_checkpoint_entry *entry, cv_dtype *dtype, cv_err
                         entry->tensor->name, entry->tensor->dtype);
 }
 
-/* Binds one tensor of the checkpoint, which must be there and as config.json says. */
-static bool bind_tensor(cv_model *model, const char *name, extent rows, extent columns, cv_tensor *out, cv_error *err)
+/* Where a tensor lies in the stored one that holds it, whose shape is checked. A vector that is packed by
+ * head is a column. */
+static bool locate(const cv_config *c, const cv_place *place, const cv_checkpoint_entry *entry, cv_tensor *out,
+                   cv_error *err)
+{
+    int64_t rows = cv_extent_of(c, place->rows), columns = cv_extent_of(c, place->columns);
+    int64_t before = cv_extent_of(c, place->before), stored = cv_extent_of(c, place->stored);
+    bool vector = place->rows == CV_ONE;
+    out->rows = rows;
+    out->columns = columns;
+    switch (place->packing) {
+    case CV_ALONE:
+        return check_shape(entry, rows, columns, vector, err);
+    case CV_STACKED:
+        out->before = vector ? before : before * columns;
+        return check_shape(entry, stored, vector ? stored : columns, vector, err);
+    case CV_BY_HEAD:
+        if (vector) {
+            out->rows = columns;
+            out->columns = 1;
+        }
+        out->run = c->head_dim;
+        out->stride = stored;
+        out->before = before * out->columns;
+        return check_shape(entry, stored * c->num_attention_heads, vector ? stored * c->num_attention_heads : columns,
+                           vector, err);
+    case CV_ACROSS:
+        out->across = stored;
+        out->before = before;
+        return check_shape(entry, columns, stored, vector, err);
+    }
+    return false;
+}
+
+/* Binds one tensor of the checkpoint, which must be there and as config.json says. One that several
+ * share is counted once. */
+static bool bind_tensor(cv_model *model, const char *name, const cv_place *place, cv_tensor *out, cv_error *err)
 {
     cv_checkpoint_entry *entry = cv_checkpoint_find(model->checkpoint, name);
     if (!entry) return cv_bad_input(err, "%s: tensor %s is missing from the checkpoint", model->path, name);
-    *out = (cv_tensor){
-        .data = entry->tensor->data,
-        .rows = extent_of(&model->config, rows),
-        .columns = extent_of(&model->config, columns),
-        .name = entry->tensor->name,
-    };
-    if (!check_shape(entry, out->rows, out->columns, rows == ONE, err) || !read_dtype(entry, &out->dtype, err))
-        return false;
+    *out = (cv_tensor){.name = entry->tensor->name, .less_one = place->less_one};
+    if (!locate(&model->config, place, entry, out, err) || !read_dtype(entry, &out->dtype, err)) return false;
+    out->data = (const char *)entry->tensor->data + (size_t)out->before * cv_dtype_size(out->dtype);
+    if (!entry->used) {
+        model->parameters += entry->tensor->size / cv_dtype_size(out->dtype);
+        model->weight_bytes += entry->tensor->size;
+    }
     entry->used = true;
-    model->parameters += (uint64_t)out->rows * (uint64_t)out->columns;
-    model->weight_bytes += entry->tensor->size;
     return true;
 }
 
-static bool bind_layer(cv_model *model, int l, cv_error *err)
+/* Binds a table's tensors, whose names follow prefix, into the struct at base. */
+static bool bind_places(cv_model *model, const char *prefix, const cv_place *places, void *base, cv_error *err)
 {
     char name[NAME_LENGTH];
-    cv_layer *layer = &model->layers[l];
-    for (size_t i = 0; i < NUM_LAYER_TENSORS; i++) {
-        size_t condition = layer_tensors[i].condition;
-        if (condition != ALWAYS && !*(const bool *)((const char *)&model->config + condition)) continue;
-        snprintf(name, sizeof name, "model.layers.%d.%s", l, layer_tensors[i].name);
-        cv_tensor *target = (cv_tensor *)(void *)((char *)layer + layer_tensors[i].target);
-        if (!bind_tensor(model, name, layer_tensors[i].rows, layer_tensors[i].columns, target, err)) return false;
+    for (const cv_place *place = places; place->name; place++) {
+        bool wanted = place->condition == CV_ALWAYS || *(const bool *)((const char *)&model->config + place->condition);
+        if (!wanted) continue;
+        snprintf(name, sizeof name, "%s%s", prefix, place->name);
+        if (!bind_tensor(model, name, place, (cv_tensor *)(void *)((char *)base + place->target), err)) return false;
     }
     return true;
 }
 
+/* What stands before the names: some files lack the prefix, as saved from the model without its head. */
+static const char *prefix_of(const cv_model *model, const cv_layout *layout)
+{
+    char name[NAME_LENGTH];
+    snprintf(name, sizeof name, "%s%s", layout->prefix, layout->top->name);
+    bool without = !cv_checkpoint_find(model->checkpoint, name) &&
+                   cv_checkpoint_find(model->checkpoint, layout->top->name) != NULL;
+    return without ? "" : layout->prefix;
+}
+
+static bool bind_layer(cv_model *model, const cv_layout *layout, const char *before, int l, cv_error *err)
+{
+    char number[NAME_LENGTH / 4], prefix[NAME_LENGTH / 2];
+    snprintf(number, sizeof number, "%d", l);
+    const char *mark = strchr(layout->layer, '%'); /* of %d */
+    snprintf(prefix, sizeof prefix, "%s%.*s%s%s", before, (int)(mark - layout->layer), layout->layer, number, mark + 2);
+    for (size_t i = 0; i < CV_LAYOUT_PARTS && layout->parts[i]; i++)
+        if (!bind_places(model, prefix, layout->parts[i], &model->layers[l], err)) return false;
+    return true;
+}
+
+/* The name that lm_head goes by in this checkpoint; the usual one if it is not there. */
+static const char *lm_head_name(const cv_model *model, const cv_layout *layout)
+{
+    for (size_t i = 0; i < CV_LAYOUT_NAMES && layout->lm_head[i]; i++)
+        if (cv_checkpoint_find(model->checkpoint, layout->lm_head[i])) return layout->lm_head[i];
+    return layout->lm_head[0];
+}
+
 /* Tied: the output projection is the embedding. Some files hold it a second time; if the two differ,
  * versions of transformers disagree about which one counts. */
-static bool bind_tied_lm_head(cv_model *model, cv_error *err)
+static bool bind_tied_lm_head(cv_model *model, const char *name, cv_error *err)
 {
     model->lm_head = model->embed_tokens;
-    cv_checkpoint_entry *second = cv_checkpoint_find(model->checkpoint, "lm_head.weight");
+    cv_checkpoint_entry *second = cv_checkpoint_find(model->checkpoint, name);
     if (!second) return true;
     second->used = true;
     const cv_stored_tensor *first = cv_checkpoint_find(model->checkpoint, model->embed_tokens.name)->tensor;
@@ -151,25 +158,31 @@ static bool bind_tied_lm_head(cv_model *model, cv_error *err)
         memcmp(second->tensor->data, first->data, (size_t)first->size) == 0)
         return true;
     return cv_bad_input(err,
-                        "%s: tensor lm_head.weight differs from %s, though config.json has tie_word_embeddings; set "
-                        "that to false to use both, or remove the tensor",
-                        second->path, first->name);
+                        "%s: tensor %s differs from %s, though config.json has tie_word_embeddings; set that to false "
+                        "to use both, or remove the tensor",
+                        second->path, name, first->name);
 }
 
-/* Buffers that old versions of transformers stored, and recomputed on loading. */
-static bool is_harmless(const char *name)
+static bool ends_with(const char *text, const char *ending)
 {
-    static const char ending[] = "rotary_emb.inv_freq";
-    size_t length = strlen(name), tail = sizeof ending - 1;
-    return length >= tail && strcmp(name + length - tail, ending) == 0;
+    size_t length = strlen(text), tail = strlen(ending);
+    return length >= tail && strcmp(text + length - tail, ending) == 0;
+}
+
+/* Constants that some versions of transformers store, and recompute on loading. */
+static bool is_harmless(const cv_layout *layout, const char *name)
+{
+    for (size_t i = 0; i < CV_LAYOUT_NAMES && layout->no_weights[i]; i++)
+        if (ends_with(name, layout->no_weights[i])) return true;
+    return false;
 }
 
 /* A tensor that nothing is bound to would be a part of the model that we leave out. */
-static bool check_all_used(const cv_model *model, cv_error *err)
+static bool check_all_used(const cv_model *model, const cv_layout *layout, cv_error *err)
 {
     for (size_t i = 0; i < model->checkpoint->num_entries; i++) {
         const cv_checkpoint_entry *entry = &model->checkpoint->entries[i];
-        if (entry->used || is_harmless(entry->tensor->name)) continue;
+        if (entry->used || is_harmless(layout, entry->tensor->name)) continue;
         return cv_bad_input(err, "%s: tensor %s has no place in %s as config.json describes it", entry->path,
                             entry->tensor->name, model->config.architecture);
     }
@@ -178,15 +191,17 @@ static bool check_all_used(const cv_model *model, cv_error *err)
 
 static bool bind_all(cv_model *model, cv_error *err)
 {
+    static const cv_place whole = {.rows = CV_VOCABULARY, .columns = CV_HIDDEN};
     const cv_config *c = &model->config;
+    const cv_layout *layout = cv_family_of(c)->layout;
     model->layers = cv_calloc((size_t)c->num_hidden_layers, sizeof *model->layers);
-    if (!bind_tensor(model, "model.embed_tokens.weight", VOCABULARY, HIDDEN, &model->embed_tokens, err)) return false;
+    const char *prefix = prefix_of(model, layout), *head = lm_head_name(model, layout);
+    if (!bind_places(model, prefix, layout->top, model, err)) return false;
     for (int l = 0; l < c->num_hidden_layers; l++)
-        if (!bind_layer(model, l, err)) return false;
-    if (!bind_tensor(model, "model.norm.weight", ONE, HIDDEN, &model->norm, err)) return false;
-    bool head = c->tie_word_embeddings ? bind_tied_lm_head(model, err)
-                                       : bind_tensor(model, "lm_head.weight", VOCABULARY, HIDDEN, &model->lm_head, err);
-    return head && check_all_used(model, err);
+        if (!bind_layer(model, layout, prefix, l, err)) return false;
+    bool bound = c->tie_word_embeddings ? bind_tied_lm_head(model, head, err)
+                                        : bind_tensor(model, head, &whole, &model->lm_head, err);
+    return bound && check_all_used(model, layout, err);
 }
 
 /* An adapter beside the weights changes them on loading. */

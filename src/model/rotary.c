@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static const double default_theta = 10000.0; /* of transformers, for all families here */
+const cv_rotary_rule cv_rotary_usual = {.theta_key = "rope_theta", .theta = 10000};
 
 static const char *const common_keys[] = {"rope_type", "type", "rope_theta", "partial_rotary_factor", NULL};
 
@@ -69,14 +69,31 @@ static bool check_keys(const json_t *parameters, cv_json_place at, int type, cv_
     return true;
 }
 
-/* How much of a head is rotated: all of it, or the model is refused. */
-static bool check_partial(const json_t *object, cv_json_place at, cv_error *err)
+/* Where the family turns whole heads, a part of them is asked for in vain. */
+static bool check_whole(const json_t *object, cv_json_place at, cv_error *err)
 {
     double part = 1.0;
     if (!cv_json_real(object, at, "partial_rotary_factor", CV_OPTIONAL, 0.0, 1e6, &part, err)) return false;
     if (part == 1.0) return true;
     return cv_bad_input(err, "%s: %s%spartial_rotary_factor %g is not implemented; only 1 is", at.file, at.field,
                         at.field[0] ? "." : "", part);
+}
+
+/* How much of a head is turned: rope->width. What stands inside goes before what stands at the top. */
+static bool read_part(const json_t *json, cv_json_place top, const json_t *parameters, cv_json_place at,
+                      const cv_rotary_rule *rule, const cv_config *config, cv_rope *rope, cv_error *err)
+{
+    double part = rule->part;
+    if (!rule->part_key) return check_whole(json, top, err) && (!parameters || check_whole(parameters, at, err));
+    if (!cv_json_real(json, top, rule->part_key, CV_OPTIONAL, 0, 1, &part, err)) return false;
+    if (parameters && !cv_json_real(parameters, at, "partial_rotary_factor", CV_OPTIONAL, 0, 1, &part, err))
+        return false;
+    int width = (int)(config->head_dim * part); /* towards zero, as in transformers */
+    if (width < 2 || width % 2 != 0)
+        return cv_bad_input(err, "%s: %s %g turns %d elements of each head of %d; it must be an even number of them",
+                            top.file, rule->part_key, part, width, config->head_dim);
+    rope->width = width == config->head_dim ? 0 : width;
+    return true;
 }
 
 static bool read_factor(const json_t *parameters, cv_json_place at, cv_rope *rope, cv_error *err)
@@ -87,9 +104,8 @@ static bool read_factor(const json_t *parameters, cv_json_place at, cv_rope *rop
 /* original_max_position_embeddings is looked for where transformers does: beside, inside, else the
  * model's own number of positions. */
 static bool read_llama3(const json_t *json, cv_json_place top, const json_t *parameters, cv_json_place at,
-                        cv_config *config, cv_error *err)
+                        const cv_config *config, cv_rope *rope, cv_error *err)
 {
-    cv_rope *rope = &config->rope;
     rope->original_max_position_embeddings = config->max_position_embeddings;
     static const char key[] = "original_max_position_embeddings";
     if (!cv_json_real(parameters, at, key, CV_OPTIONAL, 1, 1e12, &rope->original_max_position_embeddings, err) ||
@@ -101,28 +117,61 @@ static bool read_llama3(const json_t *json, cv_json_place top, const json_t *par
     return cv_bad_input(err, "%s: %s.low_freq_factor must be less than high_freq_factor", at.file, at.field);
 }
 
-bool cv_rotary_read(const json_t *json, cv_json_place top, cv_config *config, cv_error *err)
+/* The object's type and its parameters. */
+static bool read_type(const json_t *json, cv_json_place top, const json_t *parameters, cv_json_place at,
+                      const cv_rotary_rule *rule, const cv_config *config, cv_rope *rope, cv_error *err)
 {
-    json_t *parameters = NULL;
-    cv_json_place at = top;
-    cv_rope *rope = &config->rope;
-    *rope = (cv_rope){.kind = CV_ROPE_DEFAULT, .theta = default_theta};
-    if (!find_parameters(json, &at, &parameters, err) || !check_partial(json, top, err) ||
-        !cv_json_real(json, top, "rope_theta", CV_OPTIONAL, 1.0, 1e15, &rope->theta, err))
-        return false;
-    if (!parameters) return true;
     int type = find_type(parameters, at, err);
-    if (type < 0 || !check_keys(parameters, at, type, err) || !check_partial(parameters, at, err) ||
+    if (type < 0) return false;
+    if (rule->default_only && types[type].kind != CV_ROPE_DEFAULT)
+        return cv_bad_input(err, "%s: %s.rope_type \"%s\" is not implemented for %s; only \"default\" is", at.file,
+                            at.field, types[type].name, config->architecture);
+    if (!check_keys(parameters, at, type, err) ||
         !cv_json_real(parameters, at, "rope_theta", CV_OPTIONAL, 1.0, 1e15, &rope->theta, err))
         return false;
     rope->kind = types[type].kind;
-    switch (rope->kind) {
-    case CV_ROPE_DEFAULT:
-        return true;
-    case CV_ROPE_LINEAR:
-        return read_factor(parameters, at, rope, err);
-    case CV_ROPE_LLAMA3:
-        return read_factor(parameters, at, rope, err) && read_llama3(json, top, parameters, at, config, err);
+    if (rope->kind == CV_ROPE_DEFAULT) return true;
+    return read_factor(parameters, at, rope, err) &&
+           (rope->kind != CV_ROPE_LLAMA3 || read_llama3(json, top, parameters, at, config, rope, err));
+}
+
+/* One embedding: the key at the top for theta, and an object of parameters, or NULL. */
+static bool read_one(const json_t *json, cv_json_place top, const json_t *parameters, cv_json_place at,
+                     const cv_rotary_rule *rule, bool sliding, const cv_config *config, cv_rope *rope, cv_error *err)
+{
+    const char *key = sliding ? rule->sliding_theta_key : rule->theta_key;
+    *rope = (cv_rope){.kind = CV_ROPE_DEFAULT, .theta = sliding ? rule->sliding_theta : rule->theta};
+    return cv_json_real(json, top, key, CV_OPTIONAL, 1.0, 1e15, &rope->theta, err) &&
+           (!parameters || read_type(json, top, parameters, at, rule, config, rope, err)) &&
+           read_part(json, top, parameters, at, rule, config, rope, err);
+}
+
+/* rope_parameters with an object for each kind of layer, or rope_scaling, which is of full_attention. */
+static bool read_both(const json_t *json, cv_json_place top, json_t *parameters, cv_json_place at,
+                      const cv_rotary_rule *rule, cv_config *config, cv_error *err)
+{
+    json_t *full = parameters, *sliding = NULL;
+    cv_json_place at_full = at, at_sliding = {at.file, "rope_parameters.sliding_attention"};
+    if (strcmp(at.field, "rope_parameters") == 0) {
+        static const char *const kinds[] = {"full_attention", "sliding_attention", NULL};
+        full = NULL;
+        at_full.field = "rope_parameters.full_attention";
+        if (!cv_json_only_keys(parameters, at, kinds, err) ||
+            !cv_json_object(parameters, at, kinds[0], CV_OPTIONAL, &full, err) ||
+            !cv_json_object(parameters, at, kinds[1], CV_OPTIONAL, &sliding, err))
+            return false;
     }
-    return false;
+    return read_one(json, top, full, at_full, rule, false, config, &config->rope, err) &&
+           read_one(json, top, sliding, at_sliding, rule, true, config, &config->sliding_rope, err);
+}
+
+bool cv_rotary_read(const json_t *json, cv_json_place top, const cv_rotary_rule *rule, cv_config *config, cv_error *err)
+{
+    json_t *parameters = NULL;
+    cv_json_place at = top;
+    if (!find_parameters(json, &at, &parameters, err)) return false;
+    if (rule->sliding_theta_key) return read_both(json, top, parameters, at, rule, config, err);
+    if (!read_one(json, top, parameters, at, rule, false, config, &config->rope, err)) return false;
+    config->sliding_rope = config->rope;
+    return true;
 }

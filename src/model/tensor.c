@@ -66,21 +66,66 @@ CV_SIMD static void widen_f16(const unsigned char *restrict from, size_t count, 
     }
 }
 
+static void widen(cv_dtype dtype, const unsigned char *from, size_t count, float *out)
+{
+    switch (dtype) {
+    case CV_F32:
+        if (count) memcpy(out, from, count * sizeof *out);
+        break;
+    case CV_F16:
+        widen_f16(from, count, out);
+        break;
+    case CV_BF16:
+        widen_bf16(from, count, out);
+        break;
+    }
+}
+
+/* Rows [first, first + count), which are stored as columns: some at a time, as neighbours lie together. */
+static void widen_across(const cv_tensor *tensor, size_t first, size_t count, float *out)
+{
+    enum { AT_ONCE = 16 };
+    float some[AT_ONCE];
+    size_t columns = (size_t)tensor->columns, size = cv_dtype_size(tensor->dtype);
+    for (size_t begin = 0; begin < count; begin += AT_ONCE) {
+        size_t rows = count - begin < AT_ONCE ? count - begin : AT_ONCE;
+        for (size_t c = 0; c < columns; c++) {
+            size_t offset = (c * (size_t)tensor->across + first + begin) * size;
+            widen(tensor->dtype, (const unsigned char *)tensor->data + offset, rows, some);
+            for (size_t r = 0; r < rows; r++) out[(begin + r) * columns + c] = some[r];
+        }
+    }
+}
+
+bool cv_tensor_is_plain(const cv_tensor *tensor)
+{
+    return tensor->run == 0 && tensor->across == 0 && !tensor->less_one;
+}
+
+int64_t cv_tensor_stored_at(const cv_tensor *tensor, int64_t element)
+{
+    int64_t row = element / tensor->columns, column = element % tensor->columns;
+    if (tensor->across) return tensor->before + column * tensor->across + row;
+    if (tensor->run) row = row / tensor->run * tensor->stride + row % tensor->run;
+    return tensor->before + row * tensor->columns + column;
+}
+
 void cv_tensor_widen(const cv_tensor *tensor, int64_t first, int64_t count, float *out)
 {
     assert(first >= 0 && count >= 0 && first <= tensor->rows && count <= tensor->rows - first);
     size_t elements = (size_t)count * (size_t)tensor->columns;
-    size_t offset = (size_t)first * (size_t)tensor->columns * cv_dtype_size(tensor->dtype);
-    const unsigned char *from = (const unsigned char *)tensor->data + offset;
-    switch (tensor->dtype) {
-    case CV_F32:
-        if (elements) memcpy(out, from, elements * sizeof *out);
-        break;
-    case CV_F16:
-        widen_f16(from, elements, out);
-        break;
-    case CV_BF16:
-        widen_bf16(from, elements, out);
-        break;
+    const unsigned char *data = tensor->data;
+    if (tensor->across) {
+        widen_across(tensor, (size_t)first, (size_t)count, out);
+    } else {
+        int64_t at_once = tensor->run ? tensor->run : count; /* rows that follow one another */
+        for (int64_t row = first, next; row < first + count; row = next) {
+            next = tensor->run ? (row / at_once + 1) * at_once : first + count;
+            if (next > first + count) next = first + count;
+            size_t from = (size_t)(cv_tensor_stored_at(tensor, row * tensor->columns) - tensor->before);
+            widen(tensor->dtype, data + from * cv_dtype_size(tensor->dtype),
+                  (size_t)(next - row) * (size_t)tensor->columns, out + (size_t)((row - first) * tensor->columns));
+        }
     }
+    for (size_t i = 0; tensor->less_one && i < elements; i++) out[i] = 1.0f + out[i];
 }

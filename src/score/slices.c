@@ -76,6 +76,8 @@ const double *cv_slices_logits(cv_slices *s, size_t num_rows, size_t stride, con
     double *wide = s->rows + thread * CV_SLICE_ROWS * s->d, *logits = s->logits + thread * CV_SLICE_ROWS * CV_SLICE;
     for (size_t i = 0; i < num_rows; i++) cv_to_double(rows + i * stride, s->d, wide + i * s->d);
     cv_linear_double(num_rows, count, s->d, wide, s->head, logits);
+    double cap = s->engine->model->config.final_logit_softcapping;
+    if (cap > 0) cv_softcap_double(logits, cap, num_rows * count);
     return logits;
 }
 

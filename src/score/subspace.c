@@ -114,10 +114,10 @@ typedef struct subspace {
 /* y [d] = x [d], through the final norm if that is the state, in double precision. */
 static void widen(const subspace *s, const float *x, double *y)
 {
-    cv_to_double(x, s->d, y);
-    if (!s->normed) return;
-    double scale = 1 / sqrt(cv_dot_double(x, x, s->d) / (double)s->d + s->engine->model->config.rms_norm_eps);
-    for (size_t c = 0; c < s->d; c++) y[c] *= scale * (double)s->engine->norm[c];
+    if (s->normed)
+        cv_engine_final_norm_double(s->engine, x, y);
+    else
+        cv_to_double(x, s->d, y);
 }
 
 void cv_subspace_matrix(const cv_engine *engine, size_t num_prompts, cv_subspace_state state, const float *rows,

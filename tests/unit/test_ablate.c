@@ -34,6 +34,8 @@ typedef struct setting {
     size_t threads;
 } setting;
 
+static const cv_layer_weights no_weights = {0}; /* of layer 0, whose attention needs none */
+
 static float *random_floats(size_t count, uint64_t *seed)
 {
     float *values = cv_alloc_floats(count);
@@ -60,7 +62,8 @@ static void make(setting *s, bool ends, bool share_roots)
     s->bundle.clean_kv = random_floats((s->bundle.first + 1) * 2 * K * D, &seed);
     s->bundle.q = random_floats(STATES * queries * H * D, &seed);
     s->bundle.z = cv_alloc_floats(STATES * queries * H * D);
-    s->c = (cv_layer_context){s->engine, NULL, &s->trie, cv_scratch_make(&s->engine->shape, &s->trie, s->threads)};
+    s->c =
+        (cv_layer_context){s->engine, &no_weights, &s->trie, cv_scratch_make(&s->engine->shape, &s->trie, s->threads)};
     cv_bundle_attend(&s->c, &s->bundle);
 }
 

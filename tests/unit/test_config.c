@@ -3,6 +3,8 @@
 #include "model_files.h"
 #include "suite.h"
 
+#include <math.h>
+
 static const char llama[] = "{'architectures': ['LlamaForCausalLM'], 'model_type': 'llama', 'vocab_size': 96,"
                             " 'hidden_size': 32, 'intermediate_size': 40, 'num_hidden_layers': 2,"
                             " 'num_attention_heads': 4, 'max_position_embeddings': 128, 'rms_norm_eps': 1e-05}";
@@ -72,17 +74,92 @@ START_TEST(qwen2_has_biases_of_q_k_and_v_alone)
 }
 END_TEST
 
-START_TEST(mistral_without_a_window_that_matters)
+START_TEST(mistral_has_its_window_in_all_layers)
 {
     cv_config c = load_good("{" MISTRAL "'num_key_value_heads': 2, 'sliding_window': null, 'attention_bias': true}");
     ck_assert_str_eq(c.model_type, "mistral");
     ck_assert(!c.q_bias && !c.o_bias);
-    load_good("{" MISTRAL "'num_key_value_heads': 2, 'sliding_window': 128}");
-    load_good("{" MISTRAL "'num_key_value_heads': 2}"); /* absent: 4096 */
+    ck_assert_int_eq(cv_config_window(&c, 0), 0);
+    c = load_good("{" MISTRAL "'num_key_value_heads': 2, 'sliding_window': 100}");
+    ck_assert_int_eq(cv_config_window(&c, 0), 100);
+    ck_assert_int_eq(cv_config_window(&c, 1), 100);
+    c = load_good("{" MISTRAL "'num_key_value_heads': 2}");
+    ck_assert_int_eq(cv_config_window(&c, 1), 4096); /* absent */
     c = load_good("{" MISTRAL "'num_attention_heads': 16, 'hidden_size': 64}");
-    ck_assert_int_eq(c.num_key_value_heads, 8); /* absent: 8 */
+    ck_assert_int_eq(c.num_key_value_heads, 8); /* absent */
     c = load_good("{" MISTRAL "'num_key_value_heads': null}");
     ck_assert_int_eq(c.num_key_value_heads, 4);
+}
+END_TEST
+
+#define QWEN3 "'architectures': ['Qwen3ForCausalLM'], 'model_type': 'qwen3', 'num_key_value_heads': 2, "
+#define GEMMA2 "'architectures': ['Gemma2ForCausalLM'], 'model_type': 'gemma2', 'num_key_value_heads': 2, "
+#define GEMMA3 "'architectures': ['Gemma3ForCausalLM'], 'model_type': 'gemma3_text', 'num_key_value_heads': 2, "
+#define PHI3 "'architectures': ['Phi3ForCausalLM'], 'model_type': 'phi3', "
+#define OLMO2 "'architectures': ['Olmo2ForCausalLM'], 'model_type': 'olmo2', "
+#define NEOX "'architectures': ['GPTNeoXForCausalLM'], 'model_type': 'gpt_neox', 'layer_norm_eps': 1e-5, "
+#define GPT2                                                                                                           \
+    "'architectures': ['GPT2LMHeadModel'], 'model_type': 'gpt2', 'n_embd': 32, 'n_layer': 2, 'n_head': 4,"             \
+    " 'n_positions': 64, 'layer_norm_epsilon': 1e-3, "
+
+enum { BEFORE = CV_NORM_ATTENTION | CV_NORM_MLP, AFTER = CV_NORM_ATTENTION_OUTPUT | CV_NORM_MLP_OUTPUT };
+
+START_TEST(qwen3_norms_queries_and_keys)
+{
+    cv_config c = load_good("{" QWEN3 "'use_sliding_window': true, 'sliding_window': 9, 'max_window_layers': 1}");
+    ck_assert_int_eq(c.qk_norm, CV_QK_NORM_HEAD);
+    ck_assert_int_eq(c.head_dim, 128); /* absent */
+    ck_assert_uint_eq(c.norms, BEFORE);
+    ck_assert(c.gated_mlp && !c.q_bias && c.norm == CV_NORM_RMS);
+    ck_assert_int_eq(cv_config_window(&c, 0), 0);
+    ck_assert_int_eq(cv_config_window(&c, 1), 9);
+    c = load_good("{" QWEN3 "'head_dim': 6, 'attention_bias': true, 'sliding_window': 9}");
+    ck_assert(c.head_dim == 6 && c.q_bias && c.o_bias && !c.sliding[1]);
+}
+END_TEST
+
+START_TEST(gemma_caps_scales_and_alternates)
+{
+    cv_config c = load_good("{" GEMMA2 "'head_dim': 8}");
+    ck_assert_uint_eq(c.norms, BEFORE | AFTER);
+    ck_assert(c.attn_logit_softcapping == 50 && c.final_logit_softcapping == 30 && c.query_pre_attn_scalar == 256);
+    ck_assert(c.embedding_scale == sqrt(32.0) && c.activation == CV_GELU_TANH && c.tie_word_embeddings);
+    ck_assert(cv_config_window(&c, 0) == 4096 && cv_config_window(&c, 1) == 0 && c.qk_norm == CV_QK_NORM_NONE);
+    c = load_good("{" GEMMA2 "'attn_logit_softcapping': null, 'final_logit_softcapping': 7.5}");
+    ck_assert(c.attn_logit_softcapping == 0 && c.final_logit_softcapping == 7.5);
+    c = load_good("{" GEMMA3 "'layer_types': ['full_attention', 'sliding_attention'], 'sliding_window': 12,"
+                  " 'rope_theta': 5e5, 'attn_logit_softcapping': null, 'query_pre_attn_scalar': 64}");
+    ck_assert(c.attn_logit_softcapping == 0 && c.final_logit_softcapping == 0 && c.query_pre_attn_scalar == 64);
+    ck_assert(cv_config_window(&c, 0) == 0 && cv_config_window(&c, 1) == 12 && c.qk_norm == CV_QK_NORM_HEAD);
+    ck_assert(c.rope.theta == 5e5 && c.sliding_rope.theta == 10000);
+}
+END_TEST
+
+START_TEST(phi3_and_olmo2)
+{
+    cv_config c = load_good("{" PHI3 "'partial_rotary_factor': 0.5, 'sliding_window': 33}");
+    ck_assert(c.rope.width == 4 && cv_config_window(&c, 0) == 33 && c.norms == BEFORE);
+    c = load_good("{" OLMO2 "'attention_bias': true}");
+    ck_assert(c.norms == AFTER && c.qk_norm == CV_QK_NORM_WIDTH && c.k_bias && c.rope.width == 0);
+}
+END_TEST
+
+START_TEST(gpt_neox_and_gpt2_have_layer_norms_and_biases)
+{
+    cv_config c = load_good("{" NEOX "'num_key_value_heads': 2, 'head_dim': 6}"); /* neither is read */
+    ck_assert(c.norm == CV_NORM_LAYER && c.parallel_residual && !c.gated_mlp && c.activation == CV_GELU);
+    ck_assert(c.num_key_value_heads == 4 && c.head_dim == 8 && c.rope.width == 2);
+    ck_assert(c.q_bias && c.o_bias && c.mlp_bias && !c.learned_positions && c.query_pre_attn_scalar == 0);
+    c = load_good("{" NEOX "'use_parallel_residual': false, 'attention_bias': false, 'rotary_pct': 1.0,"
+                  " 'rotary_emb_base': 500, 'rope_theta': 500, 'hidden_act': 'gelu_new'}");
+    ck_assert(!c.parallel_residual && !c.q_bias && !c.o_bias && c.mlp_bias && c.activation == CV_GELU_TANH);
+    ck_assert(c.rope.width == 0 && c.rope.theta == 500);
+    c = load_good("{" GPT2 "'hidden_size': 999}");
+    ck_assert(c.norm == CV_NORM_LAYER && c.rms_norm_eps == 1e-3 && c.learned_positions && c.rope.kind == CV_ROPE_NONE);
+    ck_assert(c.hidden_size == 32 && c.intermediate_size == 128 && c.max_position_embeddings == 64);
+    ck_assert(c.tie_word_embeddings && c.activation == CV_GELU_TANH && c.v_bias && c.query_pre_attn_scalar == 0);
+    c = load_good("{" GPT2 "'n_inner': 40, 'scale_attn_weights': false}");
+    ck_assert(c.intermediate_size == 40 && c.query_pre_attn_scalar == 1);
 }
 END_TEST
 
@@ -121,9 +198,10 @@ static const struct {
     {"{'architectures': []}", "architectures must hold one name"},
     {"{'architectures': [7]}", "architectures must hold one name"},
     {"{'architectures': ['LlamaForCausalLM', 'LlamaForCausalLM']}", "architectures must hold one name"},
-    {"{'architectures': ['GPT2LMHeadModel'], 'model_type': 'gpt2'}",
-     "architecture GPT2LMHeadModel is not implemented; implemented are LlamaForCausalLM, MistralForCausalLM, "
-     "Qwen2ForCausalLM"},
+    {"{'architectures': ['MambaForCausalLM'], 'model_type': 'mamba'}",
+     "architecture MambaForCausalLM is not implemented; implemented are LlamaForCausalLM, MistralForCausalLM, "
+     "Qwen2ForCausalLM, Qwen3ForCausalLM, Gemma2ForCausalLM, Gemma3ForCausalLM, Phi3ForCausalLM, Olmo2ForCausalLM, "
+     "GPTNeoXForCausalLM, GPT2LMHeadModel"},
     {"{'architectures': ['LlamaForSequenceClassification']}", "LlamaForSequenceClassification is not implemented"},
     {"{'-model_type': 0}", "model_type is missing"},
     {"{'model_type': 'mistral'}", "model_type \"mistral\" does not go with architecture LlamaForCausalLM"},
@@ -134,7 +212,8 @@ static const struct {
     {"{'per_layer_config': {'0': {'num_key_value_heads': 1}}}", "per_layer_config is set"},
     {"{'pruned_heads': {'1': [0]}}", "pruned_heads is set"},
     {"{'transformers_weights': 'other.safetensors'}", "transformers_weights is set"},
-    {"{'hidden_act': 'gelu'}", "hidden_act \"gelu\" is not implemented; only \"silu\" is"},
+    {"{'hidden_act': 'relu'}",
+     "hidden_act \"relu\" is not implemented; implemented are silu, gelu, gelu_new, gelu_pytorch_tanh"},
     {"{'hidden_act': 7}", "hidden_act must be a string"},
     {"{'is_causal': false}", "is_causal is false"},
     {"{'pretraining_tp': 2}", "pretraining_tp is 2"},
@@ -172,11 +251,22 @@ static const struct {
     {"{'rms_norm_eps': -1e-6}", "rms_norm_eps is -1e-06"},
     {"{'rms_norm_eps': '1e-6'}", "rms_norm_eps must be a number"},
     {"{'rope_scaling': {'type': 'yarn', 'factor': 4.0}}", "rope_scaling.rope_type \"yarn\" is not implemented"},
-    {"{" MISTRAL "'num_key_value_heads': 2, 'sliding_window': 127}",
-     "sliding_window is 127, less than max_position_embeddings (128)"},
-    {"{" MISTRAL "'num_key_value_heads': 2, 'max_position_embeddings': 32768}", "sliding_window is 4096"},
     {"{" MISTRAL "'num_key_value_heads': 2, 'sliding_window': 0}", "sliding_window is 0"},
-    {"{" QWEN2 "'num_key_value_heads': 2, 'use_sliding_window': true}", "use_sliding_window is true"},
+    {"{" GEMMA3 "'use_bidirectional_attention': true}", "use_bidirectional_attention is true"},
+    {"{" GEMMA3 "'attn_logit_softcapping': 50.0}", "attn_logit_softcapping is set"},
+    {"{" GEMMA3 "'final_logit_softcapping': 0}", "final_logit_softcapping is 0"},
+    {"{" GEMMA3 "'query_pre_attn_scalar': 0}", "query_pre_attn_scalar is 0"},
+    {"{" GEMMA3 "'hidden_activation': 'relu'}", "hidden_activation \"relu\" is not implemented"},
+    {"{" PHI3 "'rope_scaling': {'type': 'longrope', 'short_factor': [1], 'long_factor': [2]}}",
+     "rope_scaling.rope_type \"longrope\" is not implemented"},
+    {"{" PHI3 "'rope_scaling': {'type': 'linear', 'factor': 2}}", "\"linear\" is not implemented for Phi3ForCausalLM"},
+    {"{" NEOX "'rotary_pct': 0.1}", "rotary_pct 0.1 turns 0 elements"},
+    {"{" NEOX "'rope_theta': 500}", "rope_theta or partial_rotary_factor differs"},
+    {"{" NEOX "'partial_rotary_factor': 0.5}", "rope_theta or partial_rotary_factor differs"},
+    {"{" NEOX "'-layer_norm_eps': 0}", "layer_norm_eps is missing"},
+    {"{" GPT2 "'-n_embd': 0}", "n_embd is missing"},
+    {"{" GPT2 "'n_embd': 30}", "n_embd (30) must be a multiple of n_head (4)"},
+    {"{" GPT2 "'scale_attn_by_inverse_layer_idx': true}", "scale_attn_by_inverse_layer_idx is true"},
     {"{" QWEN2 "'hidden_size': 32}", "num_attention_heads (4) must be a multiple of num_key_value_heads (32)"},
 };
 
@@ -213,7 +303,11 @@ int main(void)
     tcase_add_test(tests, grouped_queries_and_head_dim);
     tcase_add_test(tests, switches_of_llama);
     tcase_add_test(tests, qwen2_has_biases_of_q_k_and_v_alone);
-    tcase_add_test(tests, mistral_without_a_window_that_matters);
+    tcase_add_test(tests, mistral_has_its_window_in_all_layers);
+    tcase_add_test(tests, qwen3_norms_queries_and_keys);
+    tcase_add_test(tests, gemma_caps_scales_and_alternates);
+    tcase_add_test(tests, phi3_and_olmo2);
+    tcase_add_test(tests, gpt_neox_and_gpt2_have_layer_norms_and_biases);
     tcase_add_test(tests, the_same_in_both_notations);
     tcase_add_test(tests, what_changes_nothing_is_ignored);
     tcase_add_loop_test(tests, what_is_not_implemented_or_absurd_is_refused, 0, ROWS(refused));

@@ -39,7 +39,8 @@ static const struct {
 } unknown[] = {
     {"{'architectures': ['MambaForCausalLM'], 'model_type': 'mamba'}",
      "architecture MambaForCausalLM is not implemented; implemented are LlamaForCausalLM, MistralForCausalLM, "
-     "Qwen2ForCausalLM"},
+     "Qwen2ForCausalLM, Qwen3ForCausalLM, Gemma2ForCausalLM, Gemma3ForCausalLM"},
+    {"{'architectures': ['Gemma3ForCausalLM'], 'model_type': 'gemma3'}", "model_type \"gemma3\" does not go with"},
     {"{'architectures': ['llamaforcausallm'], 'model_type': 'llama'}", "architecture llamaforcausallm"},
     {"{'architectures': [''], 'model_type': 'llama'}", "architecture  is not implemented"},
     {"{'architectures': ['A\\nB'], 'model_type': 'llama'}", "architecture A B is not implemented"},

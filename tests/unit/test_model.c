@@ -76,12 +76,12 @@ START_TEST(a_model_of_every_configuration_is_opened)
     ck_assert_int_eq(model->lm_head.data == model->embed_tokens.data, fixtures[_i].tied);
     for (int l = 0; l < c->num_hidden_layers; l++) {
         const cv_layer *layer = &model->layers[l];
-        assert_tensor(&layer->input_layernorm, 1, d, dtype);
+        assert_tensor(&layer->attention_norm, 1, d, dtype);
         assert_tensor(&layer->q_proj, queries, d, dtype);
         assert_tensor(&layer->k_proj, keys, d, dtype);
         assert_tensor(&layer->v_proj, keys, d, dtype);
         assert_tensor(&layer->o_proj, d, queries, dtype);
-        assert_tensor(&layer->post_attention_layernorm, 1, d, dtype);
+        assert_tensor(&layer->mlp_norm, 1, d, dtype);
         assert_tensor(&layer->gate_proj, f, d, dtype);
         assert_tensor(&layer->up_proj, f, d, dtype);
         assert_tensor(&layer->down_proj, d, f, dtype);
@@ -140,7 +140,7 @@ START_TEST(every_tensor_may_have_its_own_type)
     cv_model *model = open_good(scratch);
     ck_assert_uint_eq(model->parameters, SMALL_PARAMETERS);
     ck_assert_uint_eq(model->weight_bytes, 2 * SMALL_PARAMETERS + 2 * 4);
-    assert_tensor(&model->layers[0].input_layernorm, 1, 4, CV_F32);
+    assert_tensor(&model->layers[0].attention_norm, 1, 4, CV_F32);
     assert_tensor(&model->layers[0].v_proj, 2, 4, CV_F16);
     assert_tensor(&model->layers[0].k_proj, 2, 4, CV_BF16);
     ck_assert_str_eq(model->layers[0].v_proj.name, LAYER "self_attn.v_proj.weight");

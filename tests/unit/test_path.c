@@ -45,9 +45,30 @@ START_TEST(attention_over_pieces_is_attention)
     float q[G * D], z[G * D], scores[G * MOST], expected[G * D], scratch[G * MOST];
     for (size_t i = 0; i < G * D; i++) q[i] = 3 * tiny_uniform(&seed);
     for (size_t heads = 1; heads <= G; heads++) {
-        cv_path_attend(&p.path, heads, D, 0.7f, q, scores, z);
-        cv_attend(heads, 1, p.path.keys - 1, D, 0.7f, q, &p.k[0][0], &p.v[0][0], scratch, expected);
+        const cv_scoring scoring = {.scale = 0.7f};
+        cv_path_attend(&p.path, heads, D, &scoring, q, scores, z);
+        cv_attend(heads, 1, p.path.keys - 1, D, &scoring, q, &p.k[0][0], &p.v[0][0], scratch, expected);
         for (size_t i = 0; i < heads * D; i++) ck_assert_float_eq_tol(z[i], expected[i], 1e-6f);
+    }
+}
+END_TEST
+
+/* A window over pieces against the same window over the keys in one, with a soft cap. */
+START_TEST(a_window_leaves_the_last_keys)
+{
+    static pieces p;
+    float q[G * D], z[G * D], scores[G * MOST], expected[G * D], scratch[G * MOST];
+    uint64_t seed = 10;
+    for (size_t i = 0; i < G * D; i++) q[i] = 3 * tiny_uniform(&seed);
+    make(&p, cases[_i].lengths, cases[_i].num, 7);
+    for (size_t window = 1; window <= p.path.keys + 1; window++) {
+        make(&p, cases[_i].lengths, cases[_i].num, 7);
+        const cv_scoring scoring = {.scale = 0.7f, .cap = 2, .window = window};
+        cv_path last = cv_path_last(&p.path, window, p.runs);
+        ck_assert_uint_eq(last.keys, window < p.path.keys ? window : p.path.keys);
+        cv_path_attend(&last, G, D, &scoring, q, scores, z);
+        cv_attend(G, 1, p.path.keys - 1, D, &scoring, q, &p.k[0][0], &p.v[0][0], scratch, expected);
+        for (size_t i = 0; i < G * D; i++) ck_assert_float_eq_tol(z[i], expected[i], 1e-6f);
     }
 }
 END_TEST
@@ -71,6 +92,7 @@ int main(void)
 {
     TCase *tests = tcase_create("path");
     tcase_add_loop_test(tests, attention_over_pieces_is_attention, 0, ROWS(cases));
+    tcase_add_loop_test(tests, a_window_leaves_the_last_keys, 0, ROWS(cases));
     tcase_add_loop_test(tests, sums_are_over_all_values, 0, ROWS(cases));
     return run_suite(tests);
 }

@@ -22,8 +22,9 @@ static const cv_rope ropes[] = {
     {.kind = CV_ROPE_DEFAULT, .theta = 10000},
     {.kind = CV_ROPE_DEFAULT, .theta = 500000},
     {.kind = CV_ROPE_LINEAR, .theta = 10000, .factor = 4},
-    {CV_ROPE_LLAMA3, 500000, 8, 1, 4, 8192},
-    {CV_ROPE_LLAMA3, 10000, 8, 1, 4, 64}, /* where all three ranges occur among few pairs */
+    {CV_ROPE_LLAMA3, 500000, 8, 1, 4, 8192, 0},
+    {.kind = CV_ROPE_DEFAULT, .theta = 10000, .width = 8},
+    {CV_ROPE_LLAMA3, 10000, 8, 1, 4, 64, 0}, /* where all three ranges occur among few pairs */
 };
 
 START_TEST(angles_are_the_published_ones)
@@ -31,10 +32,11 @@ START_TEST(angles_are_the_published_ones)
     enum { HEAD_DIM = 32, POSITIONS = 300 };
     const cv_rope *rope = &ropes[_i];
     cv_rope_table table = cv_rope_make(rope, HEAD_DIM, POSITIONS);
-    ck_assert_uint_eq(table.half, HEAD_DIM / 2);
+    size_t width = rope->width ? (size_t)rope->width : HEAD_DIM;
+    ck_assert_uint_eq(table.half, width / 2);
     for (size_t position = 0; position < POSITIONS; position++)
         for (size_t pair = 0; pair < table.half; pair++) {
-            double exact = angle(rope, pair, HEAD_DIM, position), most = 1e-6 + 3e-7 * exact;
+            double exact = angle(rope, pair, width, position), most = 1e-6 + 3e-7 * exact;
             size_t at = position * table.half + pair;
             ck_assert_double_le(fabs((double)table.cosine[at] - cos(exact)), most);
             ck_assert_double_le(fabs((double)table.sine[at] - sin(exact)), most);
@@ -55,10 +57,29 @@ START_TEST(position_zero_turns_nothing)
 }
 END_TEST
 
+/* The rest of each head stays. */
+START_TEST(a_part_of_each_head_is_turned)
+{
+    cv_rope_table table = cv_rope_make(&(cv_rope){.theta = 10000, .width = 2}, 4, 2);
+    float heads[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    cv_rope_apply(&table, 1, 2, heads);
+    ck_assert_double_le(fabs((double)heads[4] - (5 * cos(1) - 6 * sin(1))), 1e-6);
+    ck_assert_double_le(fabs((double)heads[5] - (6 * cos(1) + 5 * sin(1))), 1e-6);
+    for (int i = 0; i < 8; i++)
+        if (i % 4 >= 2) ck_assert_float_eq(heads[i], (float)(i + 1));
+    cv_rope_free(&table);
+    table = cv_rope_make(&(cv_rope){.kind = CV_ROPE_NONE}, 4, 2);
+    cv_rope_apply(&table, 1, 1, heads + 2);
+    ck_assert_float_eq(heads[2], 3);
+    cv_rope_free(&table);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("rope");
     tcase_add_loop_test(tests, angles_are_the_published_ones, 0, ROWS(ropes));
     tcase_add_test(tests, position_zero_turns_nothing);
+    tcase_add_test(tests, a_part_of_each_head_is_turned);
     return run_suite(tests);
 }

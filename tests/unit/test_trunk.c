@@ -226,7 +226,7 @@ START_TEST(a_switch_that_changes_nothing_is_an_error)
     float *bias = cv_alloc_floats(24);
     for (size_t i = 0; i < 24; i++) bias[i] = 1;
     memset((void *)s.model->layers[1].v_proj.data, 0, sizeof(float) * 24 * d);
-    s.model->layers[1].v_bias = (cv_tensor){bias, CV_F32, 1, 24, "v_bias"};
+    s.model->layers[1].v_bias = (cv_tensor){.data = bias, .dtype = CV_F32, .rows = 1, .columns = 24, .name = "v_bias"};
     cv_ablated_head off = {1, 3, {.kind = CV_MEAN_OVER_HEADS, .mean_of = CV_MEAN_OF_Z}};
     cv_head_group group = {&off, 1};
     cv_trunk trunk;

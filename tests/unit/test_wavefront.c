@@ -192,6 +192,12 @@ START_TEST(every_ablation_with_biases_and_tied_embeddings)
 }
 END_TEST
 
+START_TEST(every_ablation_in_every_kind_of_decoder)
+{
+    compare_all(tiny_kind(_i), 250 + (uint64_t)_i);
+}
+END_TEST
+
 START_TEST(a_model_of_one_layer)
 {
     cv_config config = tiny_config();
@@ -217,17 +223,16 @@ START_TEST(parts_of_the_grid_equal_the_whole)
 }
 END_TEST
 
-/* Three heads of two layers, every ablation with every other: the trunk lacks them, and each state one
- * head more. The trunk itself is held to the plain engine too. */
-START_TEST(heads_beside_a_group_that_is_off)
+/* Three heads of two layers, every ablation with every other (or one in every so many of such pairs): the
+ * trunk lacks them, and each state one head more. The trunk itself is held to the plain engine too. */
+static void compare_beside_groups(cv_config config, uint64_t seed, size_t every)
 {
-    bool sparse = getenv("CARAVAN_TEST_SPARSE") != NULL;
-    cv_model *model = tiny_model(tiny_config(), 450);
+    cv_model *model = tiny_model(config, seed);
     cv_engine *engine = cv_engine_open(model, LONGEST);
     for (size_t a = 0; a < NUM_ABLATIONS; a++) {
         if (ablations[a].granularity == CV_GRANULARITY_KV_GROUP) continue;
         for (size_t b = 0; b < NUM_ABLATIONS; b++) {
-            if (ablations[b].granularity == CV_GRANULARITY_KV_GROUP || (sparse && (a + b) % 9)) continue;
+            if (ablations[b].granularity == CV_GRANULARITY_KV_GROUP || (a + b) % every) continue;
             cv_ablated_head heads[] = {{1, 2, ablations[a]}, {0, 5, ablations[b]}, {1, 4, ablations[b]}};
             cv_head_group group = {heads, 3};
             cv_head_range range = all_heads(model, &ablations[a]);
@@ -239,11 +244,22 @@ START_TEST(heads_beside_a_group_that_is_off)
     cv_engine_close(engine);
     tiny_model_free(model);
 }
+
+START_TEST(heads_beside_a_group_that_is_off)
+{
+    compare_beside_groups(tiny_config(), 450, getenv("CARAVAN_TEST_SPARSE") ? 9 : 1);
+}
+END_TEST
+
+START_TEST(heads_beside_a_group_in_every_kind_of_decoder)
+{
+    compare_beside_groups(tiny_kind(_i), 550 + (uint64_t)_i, getenv("CARAVAN_TEST_SPARSE") ? 19 : 5);
+}
 END_TEST
 
 START_TEST(the_trunk_is_the_state_of_the_plain_engine)
 {
-    cv_model *model = tiny_model(tiny_config(), 460);
+    cv_model *model = tiny_model(_i ? tiny_kind(_i - 1) : tiny_config(), 460);
     cv_engine *engine = cv_engine_open(model, LONGEST);
     cv_error err;
     for (size_t a = 0; a < NUM_ABLATIONS; a++) {
@@ -338,7 +354,7 @@ END_TEST
 
 START_TEST(operations_are_those_estimated)
 {
-    cv_model *model = tiny_model(tiny_config(), 600);
+    cv_model *model = tiny_model(_i ? tiny_kind(_i - 1) : tiny_config(), 600);
     for (size_t i = 0; i < NUM_SAMPLES; i++)
         for (size_t a = 0; a < NUM_ABLATIONS; a++) {
             sample s = {0};
@@ -412,13 +428,15 @@ int main(void)
     TCase *tests = tcase_create("wavefront");
     tcase_add_test(tests, every_ablation_with_grouped_queries);
     tcase_add_test(tests, every_ablation_with_biases_and_tied_embeddings);
+    tcase_add_loop_test(tests, every_ablation_in_every_kind_of_decoder, 0, TINY_KINDS);
     tcase_add_test(tests, a_model_of_one_layer);
     tcase_add_test(tests, parts_of_the_grid_equal_the_whole);
     tcase_add_test(tests, heads_beside_a_group_that_is_off);
-    tcase_add_test(tests, the_trunk_is_the_state_of_the_plain_engine);
+    tcase_add_loop_test(tests, heads_beside_a_group_in_every_kind_of_decoder, 0, TINY_KINDS);
+    tcase_add_loop_test(tests, the_trunk_is_the_state_of_the_plain_engine, 0, TINY_KINDS + 1);
     tcase_add_test(tests, groups_that_make_no_sense_are_refused);
     tcase_add_test(tests, any_number_of_threads_gives_the_same_bits);
-    tcase_add_test(tests, operations_are_those_estimated);
+    tcase_add_loop_test(tests, operations_are_those_estimated, 0, TINY_KINDS + 1);
     tcase_add_test(tests, a_switch_that_changes_nothing_is_an_error);
     tcase_add_test(tests, weights_that_are_not_finite_are_named);
     return run_suite(tests);
