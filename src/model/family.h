@@ -25,27 +25,31 @@ typedef struct cv_family {
     const char *architecture, *model_type; /* of config.json */
     const cv_layout *layout;
     const cv_config_keys *keys;
+    const cv_rotary_rule *rotary; /* NULL: no rotary embedding */
+    /* What else config.json must or must not say; NULL: nothing. */
+    bool (*check)(const json_t *json, cv_json_place at, cv_config *config, cv_error *err);
+
+    /* Where the key is absent. */
+    const char *activation;
+    double query_pre_attn_scalar; /* 0: the family has no such key */
+    double attn_logit_softcapping, final_logit_softcapping;
+    int num_key_value_heads; /* 0: as many as query heads */
+    int head_dim;            /* 0: hidden_size / query heads */
+    int intermediate_ratio;  /* to hidden_size; 0: the key is required */
+    cv_sliding_rule sliding;
+
     /* What config.json does not say. */
     cv_norm_kind norm;
     unsigned norms; /* bits CV_NORM_... */
     cv_qk_norm qk_norm;
     bool gated_mlp, learned_positions, scaled_embeddings;
     bool qkv_bias, o_bias, mlp_bias; /* always there */
-    /* What it says if it has the key. */
+
+    /* What it may say. */
+    bool attn_softcap, final_softcap;          /* keys attn_logit_softcapping, final_logit_softcapping */
     bool reads_attention_bias, attention_bias; /* key attention_bias, of q, k, v and o_proj; where absent */
     bool reads_mlp_bias;                       /* key mlp_bias: biases of gate, up and down_proj */
     bool tie_word_embeddings;                  /* where the key is absent */
-    int num_key_value_heads;                   /* where the key is absent; 0: as many as query heads */
-    int head_dim;                              /* where the key is absent; 0: hidden_size / query heads */
-    int intermediate_ratio;                    /* to hidden_size, where the key is absent; 0: required */
-    const char *activation;                    /* where the key is absent */
-    double query_pre_attn_scalar;              /* where the key of that name is absent; 0: no such key */
-    bool attn_softcap, final_softcap;          /* the keys attn_logit_softcapping and final_logit_softcapping */
-    double attn_logit_softcapping, final_logit_softcapping; /* where they are absent */
-    const cv_rotary_rule *rotary;                           /* NULL: no rotary embedding */
-    cv_sliding_rule sliding;
-    /* What else config.json must or must not say; NULL: nothing. */
-    bool (*check)(const json_t *json, cv_json_place at, cv_config *config, cv_error *err);
 } cv_family;
 
 /* The family of architectures[0] and model_type in config.json; NULL on bad input. */
