@@ -156,8 +156,9 @@ static void compare(cv_engine *engine, const char *name, const sample *s, const 
     free(ships);
 }
 
-/* Under valgrind, which is a hundred times slower, each ablation meets one sample instead of all. */
-static void compare_all(cv_config config, uint64_t seed)
+/* Under valgrind, which is a hundred times slower, each ablation meets one sample instead of all, and only
+ * one ablation in so many is seen. */
+static void compare_all(cv_config config, uint64_t seed, size_t one_in)
 {
     bool sparse = getenv("CARAVAN_TEST_SPARSE") != NULL;
     cv_model *model = tiny_model(config, seed);
@@ -166,7 +167,7 @@ static void compare_all(cv_config config, uint64_t seed)
         sample s = {0};
         samples[i].make(&s);
         for (size_t a = 0; a < NUM_ABLATIONS; a++) {
-            if (sparse && a % NUM_SAMPLES != i) continue;
+            if (sparse && (a % NUM_SAMPLES != i || (a + seed) % one_in)) continue;
             cv_head_range range = all_heads(model, &ablations[a]);
             compare(engine, samples[i].name, &s, NULL, &range);
         }
@@ -177,7 +178,7 @@ static void compare_all(cv_config config, uint64_t seed)
 
 START_TEST(every_ablation_with_grouped_queries)
 {
-    compare_all(tiny_config(), 100);
+    compare_all(tiny_config(), 100, 1);
 }
 END_TEST
 
@@ -188,13 +189,13 @@ START_TEST(every_ablation_with_biases_and_tied_embeddings)
     config.tie_word_embeddings = true;
     config.num_key_value_heads = 6;
     config.num_hidden_layers = 2;
-    compare_all(config, 200);
+    compare_all(config, 200, 1);
 }
 END_TEST
 
 START_TEST(every_ablation_in_every_kind_of_decoder)
 {
-    compare_all(tiny_kind(_i), 250 + (uint64_t)_i);
+    compare_all(tiny_kind(_i), 250 + (uint64_t)_i, 5);
 }
 END_TEST
 
@@ -202,7 +203,7 @@ START_TEST(a_model_of_one_layer)
 {
     cv_config config = tiny_config();
     config.num_hidden_layers = 1;
-    compare_all(config, 300);
+    compare_all(config, 300, 1);
 }
 END_TEST
 
