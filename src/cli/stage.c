@@ -87,12 +87,13 @@ static void begin(cv_session *s, const cv_stage *stage, const cv_phase *phase, u
                 stage->count, stage->name);
 }
 
-/* What a person would want to know of units that were handed out twice: a rank may hang. */
-static void tell_copies(const cv_session *s, const cv_stage *stage, const cv_dispatch_report *dispatch)
+/* What a person would want to know while the run goes on: a rank hangs. */
+static void tell_silence(const cv_session *s, const cv_stage *stage, const cv_dispatch_report *dispatch)
 {
-    if (dispatch->copies == 0 || dispatch->late_rank < 0) return;
-    cv_info("%s: %zu unit%s handed out a second time; rank %d on %s is slow, or stopped", stage->name, dispatch->copies,
-            dispatch->copies == 1 ? "" : "s", dispatch->late_rank, cv_cluster_host(s->cluster, dispatch->late_rank));
+    int rank = dispatch->silent_rank;
+    if (rank >= 0)
+        cv_warn("%s: rank %d on %s does not answer, as if stopped; the others compute what it had", stage->name, rank,
+                cv_cluster_host(s->cluster, rank));
 }
 
 static void end(cv_session *s, const cv_stage *stage, const cv_phase *phase, uint64_t total,
@@ -100,7 +101,7 @@ static void end(cv_session *s, const cv_stage *stage, const cv_phase *phase, uin
 {
     cv_progress_view_close(&s->view);
     if (!cv_session_is_first(s)) return;
-    tell_copies(s, stage, dispatch);
+    tell_silence(s, stage, dispatch);
     cv_reserve(&s->stages, &s->stages_capacity, s->num_stages + 1, sizeof *s->stages);
     cv_stage_report *report = &s->stages[s->num_stages++];
     *report = (cv_stage_report){.units = stage->count,

@@ -14,8 +14,9 @@
 
 static const size_t CHUNK = (size_t)1 << 30; /* of a broadcast: MPI counts bytes in an int */
 
-/* Seconds that rank 0 waits at the end for a rank, at least and at most. */
-static const double LEAST_PATIENCE = 1, MOST_PATIENCE = 10;
+/* At the end: a rank that has not answered for SILENCE seconds is gone; one that answers is waited for so long. No rank
+ * is gone before rank 0 has LISTENED for so many seconds, as it may have been writing for long. */
+static const double SILENCE = 0.5, PATIENCE = 10, LISTENED = 0.2;
 
 _Noreturn void cv_mpi_failed(int code, const char *call, const char *file, int line)
 {
@@ -36,8 +37,9 @@ static void abort_all_ranks(void)
 
 long cv_backoff_next(cv_backoff *backoff)
 {
-    const long shortest = 10000, longest = 1000000;
-    backoff->nanoseconds = backoff->nanoseconds ? 2 * backoff->nanoseconds : shortest;
+    const long shortest = 10000, quick = 160000, longest = backoff->longest ? backoff->longest : 1000000;
+    long last = backoff->nanoseconds;
+    backoff->nanoseconds = last == 0 ? shortest : last < quick ? 2 * last : last + last / 16;
     if (backoff->nanoseconds > longest) backoff->nanoseconds = longest;
     return backoff->nanoseconds;
 }
@@ -91,7 +93,7 @@ cv_cluster *cv_cluster_open(int *argc, char ***argv)
     gather_hosts(cluster);
     if (cluster->rank == 0) {
         cluster->post = cv_post_open();
-        cluster->suspect = cv_calloc((size_t)cluster->size, sizeof *cluster->suspect);
+        cluster->asked = cv_calloc((size_t)cluster->size, sizeof *cluster->asked);
     }
     return cluster;
 }
@@ -103,6 +105,21 @@ _Noreturn void cv_cluster_abort(cv_status status)
     abort();
 }
 
+void cv_cluster_asked(cv_cluster *cluster, int rank)
+{
+    if (cluster->asked[rank] == 0) cluster->asked[rank] = cv_seconds();
+}
+
+void cv_cluster_heard(cv_cluster *cluster, int rank)
+{
+    cluster->asked[rank] = 0;
+}
+
+double cv_cluster_silence(const cv_cluster *cluster, int rank)
+{
+    return cluster->asked[rank] > 0 ? cv_seconds() - cluster->asked[rank] : 0;
+}
+
 static void end_mpi(cv_cluster *cluster)
 {
     CV_MPI(MPI_Comm_free(&cluster->control));
@@ -111,45 +128,47 @@ static void end_mpi(cv_cluster *cluster)
     CV_MPI(MPI_Finalize());
     cv_post_close(cluster->post);
     free(cluster->hosts);
-    free(cluster->suspect);
+    free(cluster->asked);
     free(cluster);
 }
 
-/* Takes in farewells, and late results, which nobody wants any more; *missing [ranks] are the ranks that have not
- * said theirs. */
+/* Takes in farewells, and late replies, which nobody wants any more; missing [ranks] have not said theirs. */
 static void take_farewells(cv_cluster *cluster, bool *missing, int *num_missing)
 {
     int rank;
     cv_buffer bytes = {0};
-    for (; cv_post_take(cluster, CV_TAG_REPLY, &rank, &bytes); bytes = (cv_buffer){0}) cv_buffer_free(&bytes);
-    for (; cv_post_take(cluster, CV_TAG_FAREWELL, &rank, &bytes); bytes = (cv_buffer){0}) {
+    while (cv_post_take(cluster, CV_TAG_REPLY, &rank, &bytes)) {
+        cv_cluster_heard(cluster, rank);
+        cv_buffer_free(&bytes);
+    }
+    while (cv_post_take(cluster, CV_TAG_FAREWELL, &rank, &bytes)) {
+        cv_cluster_heard(cluster, rank);
         cv_buffer_free(&bytes);
         *num_missing -= missing[rank];
         missing[rank] = false;
     }
 }
 
+/* Whether none of the missing ranks will come, as far as can be told after waiting for so many seconds. */
+static bool all_gone(const cv_cluster *cluster, const bool *missing, double waited)
+{
+    if (waited >= PATIENCE) return true;
+    for (int r = 1; r < cluster->size; r++)
+        if (missing[r] && cv_cluster_silence(cluster, r) < SILENCE) return false;
+    return waited >= LISTENED;
+}
+
 /* Which ranks are missing: the first of them by name. */
-static void tell_missing(const cv_cluster *cluster, const bool *missing, int num_missing, double seconds)
+static void tell_missing(const cv_cluster *cluster, const bool *missing, int num_missing, double waited)
 {
     int rank = 1;
     while (!missing[rank]) rank++;
+    double silence = cv_cluster_silence(cluster, rank);
     char others[48] = "";
     if (num_missing > 1)
         snprintf(others, sizeof others, " and %d other%s", num_missing - 1, num_missing > 2 ? "s" : "");
-    cv_warn(
-        "rank %d on %s%s did not answer for %.0f s at the end, as if stopped: the run ends without; nothing is lost",
-        rank, cluster->hosts[rank], others, seconds);
-}
-
-/* Seconds that the missing ranks are waited for. */
-static double patience_with(const cv_cluster *cluster, const bool *missing)
-{
-    double patience = cluster->longest_item;
-    for (int r = 0; r < cluster->size; r++)
-        if (missing[r] && !cluster->suspect[r]) return MOST_PATIENCE;
-    if (patience < LEAST_PATIENCE) patience = LEAST_PATIENCE;
-    return patience < MOST_PATIENCE ? patience : MOST_PATIENCE;
+    cv_warn("rank %d on %s%s did not answer for %.1f s, as if stopped: the run ends without; nothing is lost", rank,
+            cluster->hosts[rank], others, silence > waited ? silence : waited);
 }
 
 /* On rank 0: returns when all ranks have said farewell, or ends them. */
@@ -159,12 +178,12 @@ static void await_farewells(cv_cluster *cluster, cv_status status)
     bool *missing = cv_alloc((size_t)cluster->size, sizeof *missing);
     for (int r = 0; r < cluster->size; r++) missing[r] = r > 0;
     double start = cv_seconds();
-    for (cv_backoff backoff = {0}; num_missing > 0 || !cv_post_settle(cluster); cv_backoff_sleep(&backoff)) {
+    for (cv_backoff backoff = {0};; cv_backoff_sleep(&backoff)) {
         take_farewells(cluster, missing, &num_missing);
-        cv_post_settle(cluster);
-        double seconds = cv_seconds() - start;
-        if (num_missing == 0 || seconds < patience_with(cluster, missing)) continue;
-        tell_missing(cluster, missing, num_missing, seconds);
+        if (cv_post_settle(cluster) && num_missing == 0) break;
+        double waited = cv_seconds() - start;
+        if (num_missing == 0 || !all_gone(cluster, missing, waited)) continue;
+        tell_missing(cluster, missing, num_missing, waited);
         cv_cluster_abort(status);
     }
     free(missing);

@@ -15,9 +15,9 @@ typedef struct cv_cluster cv_cluster;
 
 /* Starts MPI (once a process). Collective. From here on cv_fatal ends all ranks. */
 cv_cluster *cv_cluster_open(int *argc, char ***argv);
-/* Ends MPI when all ranks are here. A rank that does not come (it is stopped, or hangs) is waited for ten seconds;
- * if it had not answered in the last dispatch either, as long as the longest item took, and at least a second.
- * Then rank 0 names it and ends all ranks with status, which all of them pass, as the exit code. */
+/* Ends MPI when all ranks are here. One that has not answered for half a second or longer, as if it were stopped, is
+ * not waited for, and one that answers but does not come for ten seconds. Then rank 0 names it and ends all ranks
+ * with status, which all of them pass, as the exit code. */
 void cv_cluster_close(cv_cluster *cluster, cv_status status);
 /* Ends all ranks at once with this exit code, from any of them. */
 _Noreturn void cv_cluster_abort(cv_status status);
@@ -44,6 +44,8 @@ bool cv_cluster_follow(cv_cluster *cluster, bool ok, cv_error *err);
 /* Rank 0's bytes into the others' empty buffers. */
 void cv_cluster_tell(cv_cluster *cluster, cv_buffer *bytes);
 
+/* Seconds for which a rank has not answered; 0 if nothing was asked. On rank 0. */
+double cv_cluster_silence(const cv_cluster *cluster, int rank);
 /* The host of a rank, on rank 0. */
 const char *cv_cluster_host(const cv_cluster *cluster, int rank);
 

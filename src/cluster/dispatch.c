@@ -23,21 +23,26 @@ static const double CAUTION = 1.25, RESERVE = 10;
 /* Seconds that rank 0's own item has to be given up after a wish to stop, before all ranks are ended. */
 static const double LAST_GRACE = 1.5;
 
-/* Between looks for copies, in seconds; while a rank other than 0 computes, between looks at the network. */
-static const double COPY_SECONDS = 0.02;
+/* Between looks for items that are late, and between questions to a rank; while a rank other than 0 computes, between
+ * looks at the network. */
+static const double LOOK_SECONDS = 0.02, ASK_SECONDS = 1;
 static const long LISTEN_NANOSECONDS = 20000000;
 
-/* Seconds too late that a rank must be at the end to be named. */
-static const double WORTH_TELLING = 1;
+/* Rank 0 sleeps no longer between looks than this part of an item's average time, but so many nanoseconds. */
+static const double WAIT_SHARE = 0.005;
+static const long LEAST_WAIT = 50000;
 
-/* Rank 0 tells a rank to compute an item, to give it up, or that the dispatch is over; it answers that it is
- * there, and each order to compute with a result or a failure, unless the dispatch is over by then. All carry the
- * number of their dispatch, so that what a rank that slept sends is known as late. */
-enum order_kind { COMPUTE, FORGET, END };
+/* Seconds of silence after which a rank is named. */
+static const double SILENCE = 0.5;
+
+/* Rank 0 tells a rank to compute an item, to give it up, to show that it is awake, or that the dispatch is over; it
+ * answers that it is there, that it is awake, and each order to compute with a result or a failure, unless the dispatch
+ * is over by then. All carry the number of their dispatch, so that what a rank that slept sends is known as late. */
+enum order_kind { COMPUTE, FORGET, ASK, END };
 typedef struct order {
     uint64_t dispatch, kind, item;
 } order;
-enum reply_kind { HERE, RESULT, FAILURE };
+enum reply_kind { HERE, AWAKE, RESULT, FAILURE };
 typedef struct reply {
     uint64_t dispatch, kind;
     cv_outcome outcome;
@@ -59,7 +64,7 @@ static void pack_reply(uint64_t dispatch, enum reply_kind kind, const cv_outcome
 {
     cv_put_u64(out, dispatch);
     cv_put_u64(out, kind);
-    if (kind == HERE) return;
+    if (kind == HERE || kind == AWAKE) return;
     cv_put_u64(out, o->item);
     if (kind == RESULT) {
         cv_put_u64(out, o->work.operations);
@@ -97,7 +102,7 @@ static bool unpack_reply(const cv_buffer *bytes, reply *r)
     cv_cursor in = cv_cursor_at(bytes->data, bytes->length);
     *r = (reply){.dispatch = cv_get_u64(&in), .kind = cv_get_u64(&in)};
     if (r->kind == RESULT || r->kind == FAILURE) unpack_outcome(&in, (enum reply_kind)r->kind, &r->outcome);
-    return cv_cursor_done(&in) && r->kind <= FAILURE;
+    return cv_cursor_done(&in) && r->kind <= FAILURE; /* the last kind */
 }
 
 /* ---- a rank other than 0 ---- */
@@ -121,7 +126,8 @@ static bool look_for_order(cv_cluster *cluster, const cv_dispatch *dispatch, ord
     memcpy(o, bytes.data, sizeof *o);
     cv_buffer_free(&bytes);
     if (o->dispatch != cluster->num_dispatches) cv_fatal("rank 0 sent an order of another dispatch");
-    if (o->kind != END && o->item >= dispatch->count) cv_fatal("rank 0 ordered an item that there is not");
+    if (o->item >= dispatch->count && (o->kind == COMPUTE || o->kind == FORGET))
+        cv_fatal("rank 0 ordered an item that there is not");
     return true;
 }
 
@@ -151,11 +157,10 @@ static void work_for_rank_0(cv_cluster *cluster, const cv_dispatch *dispatch)
             continue;
         }
         backoff = (cv_backoff){0};
+        if (o.kind == ASK || (o.kind == END && busy)) answer(cluster, AWAKE, NULL);
         if (o.kind == END) break;
-        if (o.kind == COMPUTE)
-            cv_bench_begin(bench, item = (size_t)o.item);
-        else if (busy && o.item == item)
-            cv_bench_give_up(bench);
+        if (o.kind == COMPUTE) cv_bench_begin(bench, item = (size_t)o.item);
+        if (o.kind == FORGET && busy && o.item == item) cv_bench_give_up(bench);
     }
     cv_bench_give_up(bench);
     cv_bench_close(bench);
@@ -172,7 +177,8 @@ typedef struct server {
     cv_bench *bench;
     double stop_seen; /* when a wish to stop was seen; 0: none */
     double give_up;   /* when what is under way is given up; 0: never */
-    double next_copy; /* when to look for copies */
+    double next_look; /* for what is late */
+    double *next_ask; /* [ranks] when to ask a rank that is late again */
     bool closing;     /* nothing more is handed out */
     bool ok;
     cv_error *err; /* the first error, where not ok */
@@ -230,18 +236,36 @@ static void hand_out(server *s, int rank)
 }
 
 /* Copies of items that are late, to ranks without work. */
-static void hand_out_copies(server *s)
+static void hand_out_copies(server *s, double now)
 {
     size_t item;
-    double now = cv_seconds();
-    if (s->closing || now < s->next_copy || cv_crew_num_idle(s->crew) == 0 || cv_queue_peek(s->queue, &item)) return;
-    s->next_copy = now + COPY_SECONDS;
+    if (s->closing || cv_crew_num_idle(s->crew) == 0 || cv_queue_peek(s->queue, &item)) return;
     for (int r = 0; r < s->cluster->size; r++) {
         if (!cv_crew_is_idle(s->crew, r)) continue;
         if (!cv_crew_copy(s->crew, r, now, &item)) return;
         begin(s, r, item);
         s->report->copies++;
     }
+}
+
+/* Asks ranks that are late whether they are awake. */
+static void ask_late_ranks(server *s, double now)
+{
+    for (int r = 1; r < s->cluster->size; r++) {
+        if (now < s->next_ask[r] || !cv_crew_is_late(s->crew, r, now)) continue;
+        give_order(s, r, ASK, 0);
+        cv_cluster_asked(s->cluster, r);
+        s->next_ask[r] = now + ASK_SECONDS;
+    }
+}
+
+static void look_for_late(server *s)
+{
+    double now = cv_seconds();
+    if (now < s->next_look) return;
+    s->next_look = now + LOOK_SECONDS;
+    ask_late_ranks(s, now);
+    hand_out_copies(s, now);
 }
 
 /* Tells ranks that have the item still to give it up. */
@@ -286,12 +310,14 @@ static bool serve_one(server *s)
     reply r;
     size_t had;
     if (!cv_post_take(s->cluster, CV_TAG_REPLY, &rank, &bytes)) return false;
+    cv_cluster_heard(s->cluster, rank);
     bool fine = unpack_reply(&bytes, &r);
     cv_buffer_free(&bytes);
     if (fine && r.dispatch != s->cluster->num_dispatches) { /* it slept when that dispatch ended */
         cv_buffer_free(&r.outcome.bytes);
         return true;
     }
+    if (fine && r.kind == AWAKE) return true;
     bool has = cv_crew_has(s->crew, rank, &had);
     if (fine && r.kind == HERE && !has) {
         cv_crew_idle(s->crew, rank);
@@ -338,9 +364,18 @@ static bool is_over(const server *s)
     return cv_queue_num_out(s->queue) == 0 && !cv_queue_peek(s->queue, &item);
 }
 
+/* Rank 0 listens the more often the shorter items are, so that waiting stays a small part of them. */
+static cv_backoff fresh_backoff(const server *s)
+{
+    double nanoseconds = 1e9 * WAIT_SHARE * cv_crew_average(s->crew);
+    long longest = nanoseconds < 1e6 ? (long)nanoseconds : 0;
+    return (cv_backoff){.longest = longest > 0 && longest < LEAST_WAIT ? LEAST_WAIT : longest};
+}
+
 static void serve(server *s)
 {
     cv_backoff backoff = {0};
+    for (int r = 1; r < s->cluster->size; r++) cv_cluster_asked(s->cluster, r);
     if (s->dispatch->deadline > 0) s->give_up = s->dispatch->deadline - RESERVE / 2;
     heed_signals(s);
     cv_crew_idle(s->crew, 0);
@@ -349,11 +384,11 @@ static void serve(server *s)
     while (!is_over(s)) {
         bool served = serve_bench(s);
         while (serve_one(s)) served = true;
-        hand_out_copies(s);
+        look_for_late(s);
         tick(s);
         heed_signals(s);
         if (served)
-            backoff = (cv_backoff){0};
+            backoff = fresh_backoff(s);
         else if (!is_over(s))
             cv_bench_wait(s->bench, cv_backoff_next(&backoff));
     }
@@ -378,10 +413,10 @@ static void clear_bench(server *s)
 static void end(server *s)
 {
     order o = {s->cluster->num_dispatches, END, 0};
-    s->report->late_rank = -1;
+    s->report->silent_rank = -1;
     for (int r = s->cluster->size - 1; r > 0; r--) {
-        s->cluster->suspect[r] = !cv_crew_is_idle(s->crew, r);
-        if (cv_crew_overdue(s->crew, r, cv_seconds()) > WORTH_TELLING) s->report->late_rank = r;
+        if (cv_cluster_silence(s->cluster, r) > SILENCE) s->report->silent_rank = r;
+        cv_cluster_asked(s->cluster, r);
     }
     cv_queue_stop(s->queue);
     cv_post_send_all(s->cluster, CV_TAG_ORDER, &o, sizeof o);
@@ -402,15 +437,16 @@ static bool lead(cv_cluster *cluster, const cv_dispatch *dispatch, cv_dispatch_r
     server s = {.cluster = cluster, .dispatch = dispatch, .report = report, .ok = true, .err = err};
     s.queue = cv_queue_make(dispatch->costs, dispatch->done, dispatch->count);
     s.crew = cv_crew_make(cluster->size, dispatch->count);
+    s.next_ask = cv_calloc((size_t)cluster->size, sizeof *s.next_ask);
     s.bench = cv_bench_open(compute, (void *)dispatch);
     report->copies = 0;
     serve(&s);
     end(&s);
     judge_end(&s);
-    if (cv_crew_longest(s.crew) > cluster->longest_item) cluster->longest_item = cv_crew_longest(s.crew);
     cv_bench_close(s.bench);
     cv_crew_free(s.crew);
     cv_queue_free(s.queue);
+    free(s.next_ask);
     return s.ok;
 }
 

@@ -61,7 +61,7 @@ typedef struct cv_share {
 typedef struct cv_dispatch_report {
     cv_share *shares; /* [ranks] the caller's, added to */
     size_t copies;    /* items handed out once more */
-    int late_rank;    /* one that had not answered at the end, though long due; -1: none */
+    int silent_rank;  /* one that did not answer at the end, as if it were stopped; -1: none */
 } cv_dispatch_report;
 
 /* True on all ranks when every item is computed and delivered. After a wish to stop, or when the deadline is

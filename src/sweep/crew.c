@@ -6,10 +6,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* An item counts as late when it takes so much longer than expected. No copy is made of what has been out for
- * less than LEAST seconds, as a busy machine's hiccups are as long. While nothing is known of any pace, a first
- * copy is made after UNKNOWN seconds, and each further one after GROWTH times as many. */
-static const double LATE = 1.25, MARGIN = 1.1, LEAST = 0.1, UNKNOWN = 2, GROWTH = 4;
+/* An item counts as late when it takes so much longer than expected, and a copy must be done as clearly sooner. No copy
+ * is made of what has been out for less than LEAST seconds, as a busy machine's hiccups are as long. While nothing is
+ * known of any pace, a first copy is made after UNKNOWN seconds, and each further one after GROWTH times as many. */
+static const double LATE = 1.1, MARGIN = 1.1, LEAST = 0.1, UNKNOWN = 2, GROWTH = 4;
 
 typedef enum place { AWAY, IDLE, BUSY } place;
 
@@ -33,7 +33,8 @@ struct cv_crew {
     outlook *items;  /* [items], of those that ranks have */
     int ranks, num_idle, num_paces;
     double sum_paces; /* of ranks that have one */
-    double longest;
+    size_t num_finished;
+    double sum_seconds, longest; /* of finished items */
 };
 
 cv_crew *cv_crew_make(int ranks, size_t items)
@@ -89,6 +90,8 @@ bool cv_crew_has(const cv_crew *crew, int rank, size_t *item)
 
 static void note_pace(cv_crew *crew, member *m, double seconds)
 {
+    crew->num_finished++;
+    crew->sum_seconds += seconds;
     if (seconds > crew->longest) crew->longest = seconds;
     if (!(seconds > 0) || m->cost == 0) return;
     if (m->pace == 0) crew->num_paces++;
@@ -113,10 +116,17 @@ double cv_crew_seconds(const cv_crew *crew, int rank, uint64_t cost)
     return pace > 0 ? (double)cost / pace : 0;
 }
 
-double cv_crew_overdue(const cv_crew *crew, int rank, double now)
+bool cv_crew_is_late(const cv_crew *crew, int rank, double now)
 {
     const member *m = &crew->members[rank];
-    return m->place == BUSY ? now - m->since - cv_crew_seconds(crew, rank, m->cost) : 0;
+    double out = now - m->since;
+    if (m->place != BUSY || out < LEAST) return false;
+    return out > (crew->num_paces ? LATE * cv_crew_seconds(crew, rank, m->cost) : UNKNOWN);
+}
+
+double cv_crew_average(const cv_crew *crew)
+{
+    return crew->num_finished ? crew->sum_seconds / (double)crew->num_finished : 0;
 }
 
 double cv_crew_longest(const cv_crew *crew)

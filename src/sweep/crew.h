@@ -34,10 +34,11 @@ void cv_crew_end(cv_crew *crew, int rank, bool finished, double now);
  * average; 0 while no item was finished. */
 double cv_crew_seconds(const cv_crew *crew, int rank, uint64_t cost);
 
-/* Seconds by which a rank's item has taken longer than it should; 0 or less where it has not, or has none. */
-double cv_crew_overdue(const cv_crew *crew, int rank, double now);
+/* Whether the rank has an item for longer than it should. */
+bool cv_crew_is_late(const cv_crew *crew, int rank, double now);
 
-/* The most seconds that a finished item took. */
+/* Seconds that finished items took on average (0 before the first), and at most. */
+double cv_crew_average(const cv_crew *crew);
 double cv_crew_longest(const cv_crew *crew);
 
 /* The item of which an idle rank should compute a copy; false if none. */

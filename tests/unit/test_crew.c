@@ -25,6 +25,7 @@ START_TEST(ranks_have_what_they_were_given)
     size_t item = 77;
     ck_assert(!cv_crew_is_idle(crew, 1));
     ck_assert_int_eq(cv_crew_num_idle(crew), 0);
+    ck_assert_double_eq(cv_crew_average(crew), 0);
     cv_crew_idle(crew, 1);
     cv_crew_idle(crew, 1);
     ck_assert_int_eq(cv_crew_num_idle(crew), 1);
@@ -55,6 +56,7 @@ START_TEST(a_pace_is_that_of_the_last_item_or_the_average)
     cv_crew_end(crew, 0, false, 90); /* given up: tells nothing */
     ck_assert_double_eq(cv_crew_seconds(crew, 0, 30), 3);
     ck_assert_double_eq(cv_crew_longest(crew), 4);
+    ck_assert_double_eq_tol(cv_crew_average(crew), 7.0 / 3, 1e-12);
     cv_crew_free(crew);
 }
 END_TEST
@@ -67,8 +69,8 @@ static const struct {
     {10.05, false}, /* too early to tell */
     {12, true},     /* 16.4 is before 18 */
     {13.7, false},  /* 18.1 is not */
-    {19.9, false},  /* late, but not by a quarter */
-    {20.1, true},   /* late: expected to take as long again */
+    {18.7, false},  /* late, but not by a tenth */
+    {18.9, true},   /* late: expected to take as long again */
     {1000, true},
 };
 
@@ -93,12 +95,13 @@ START_TEST(a_copy_is_copied_when_it_is_late_too)
     size_t item = 77;
     cv_crew_idle(crew, 2);
     cv_crew_begin(crew, 1, 5, 20, 10);
-    cv_crew_begin(crew, 0, 5, 20, 100); /* expected at 104, late from 105 on */
-    ck_assert_double_eq(cv_crew_overdue(crew, 1, 101), 83);
-    ck_assert_double_eq(cv_crew_overdue(crew, 0, 101), -3);
-    ck_assert_double_eq(cv_crew_overdue(crew, 2, 101), 0);
+    cv_crew_begin(crew, 0, 5, 20, 100); /* expected at 104, late from 104.4 on */
+    ck_assert(cv_crew_is_late(crew, 1, 101));
+    ck_assert(!cv_crew_is_late(crew, 0, 101));
+    ck_assert(cv_crew_is_late(crew, 0, 104.5));
+    ck_assert(!cv_crew_is_late(crew, 2, 101));
     ck_assert(!cv_crew_copy(crew, 2, 101, &item));
-    ck_assert(!cv_crew_copy(crew, 2, 104.5, &item));
+    ck_assert(!cv_crew_copy(crew, 2, 104.3, &item));
     ck_assert(cv_crew_copy(crew, 2, 110, &item));
     ck_assert_uint_eq(item, 5);
     cv_crew_free(crew);
@@ -131,6 +134,7 @@ START_TEST(without_any_pace_copies_are_rare)
     for (int r = 0; r < RANKS; r++) cv_crew_idle(crew, r);
     cv_crew_begin(crew, 0, 3, 20, 0);
     ck_assert_double_eq(cv_crew_seconds(crew, 0, 20), 0);
+    ck_assert(!cv_crew_is_late(crew, 0, 1.9) && cv_crew_is_late(crew, 0, 2.1));
     ck_assert(!cv_crew_copy(crew, 1, 1.9, &item));
     ck_assert(cv_crew_copy(crew, 1, 2.1, &item));
     cv_crew_begin(crew, 1, 3, 20, 2.1);
