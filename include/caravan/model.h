@@ -118,21 +118,25 @@ enum { CV_EOS_MAX = 64 };
 typedef struct cv_model {
     char *path; /* the directory as the caller gave it */
     cv_config config;
-    int32_t eos[CV_EOS_MAX];   /* [num_eos] tokens that end an answer, each inside the vocabulary */
-    size_t num_eos;            /* 0: the files name none, and answers end at their longest */
-    cv_tensor embed_tokens;    /* [vocab_size, d] */
-    cv_tensor positions;       /* [max_position_embeddings, d] where they are learned */
-    cv_layer *layers;          /* [num_hidden_layers] */
-    cv_tensor norm, norm_bias; /* [1, d] */
-    cv_tensor lm_head;         /* [vocab_size, d]; embed_tokens itself where tied */
-    uint64_t parameters;       /* every tensor once */
-    uint64_t weight_bytes;     /* the same in bytes, as stored */
-    cv_checkpoint *checkpoint; /* owns the mappings */
+    int32_t eos[CV_EOS_MAX];    /* [num_eos] tokens that end an answer, each inside the vocabulary */
+    size_t num_eos;             /* 0: the files name none, and answers end at their longest */
+    cv_tensor embed_tokens;     /* [vocab_size, d] */
+    cv_tensor positions;        /* [max_position_embeddings, d] where they are learned */
+    cv_layer *layers;           /* [num_hidden_layers] */
+    cv_tensor norm, norm_bias;  /* [1, d] */
+    cv_tensor lm_head;          /* [vocab_size, d]; embed_tokens itself where tied */
+    uint64_t parameters;        /* every tensor once */
+    uint64_t weight_bytes;      /* the same in bytes, as stored */
+    cv_checkpoint *checkpoint;  /* owns the mappings */
+    struct cv_model *attention; /* the model whose attention it has, where that is another; owned */
 } cv_model;
 
 /* Opens a Hugging Face model directory (config.json, model.safetensors or sharded with index).
  * Reads headers only. NULL on error; free with cv_model_close, which accepts NULL. */
 cv_model *cv_model_open(const char *directory, cv_error *err);
+/* The same with the attention weights of attention_from, another such directory (NULL: its own). Bad input if the two
+ * do not fit together. */
+cv_model *cv_model_open_grafted(const char *directory, const char *attention_from, cv_error *err);
 void cv_model_close(cv_model *model);
 
 const char *cv_dtype_name(cv_dtype dtype); /* "F32", "F16", "BF16" */

@@ -17,19 +17,20 @@
 
 static const char help[] =
     "usage: caravan logits MODEL_DIR --text TEXT [--ablate KIND:LAYER:HEAD[:EPSILON]]... [--top N]\n"
-    "                      [--output FILE.h5]\n"
+    "                      [--attention-from DIR] [--output FILE.h5]\n"
     "       caravan logits MODEL_DIR --ids ID,ID,... (the same options)\n"
     "\n"
     "One forward pass by the plain engine over TEXT as it is, with the tokens that the tokenizer adds\n"
     "(BOS). Prints the N likeliest next tokens: probability, logit, id, token.\n"
     "\n"
     "  --ids 1,2,3      token ids in place of --text, to which nothing is added; needs no tokenizer\n" CV_ABLATE_HELP
+    "  --attention-from DIR  the attention weights of that model in the place of this one's\n"
     "  --top N          how many tokens to print, 10 if not given\n"
     "  --output FILE    writes /logits (float32, the whole vocabulary) and /tokens (int32) by HDF5\n";
 
 /* The command line. */
 typedef struct request {
-    const char *directory, *output;
+    const char *directory, *attention_from, *output;
     const char *text, *ids; /* one of them is NULL */
     cv_words ablations;
     int64_t top;
@@ -75,6 +76,7 @@ static bool write_output(const request *r, const cv_tokens *tokens, const float 
     cv_h5_ints(file, "/tokens", tokens->count, tokens->ids);
     cv_h5_text_attribute(file, "/", "caravan_version", CARAVAN_VERSION);
     cv_h5_text_attribute(file, "/", "model_path", r->directory);
+    if (r->attention_from) cv_h5_text_attribute(file, "/", "attention_from", r->attention_from);
     if (r->text) cv_h5_text_attribute(file, "/", "text", r->text);
     if (r->ablations.count)
         cv_h5_texts_attribute(file, "/", "ablate", r->ablations.count, (char *const *)r->ablations.items);
@@ -145,7 +147,7 @@ static bool compute(const request *r, const cv_model *model, const cv_tokenizer 
 
 static bool open_and_compute(const request *r, cv_error *err)
 {
-    cv_model *model = cv_model_open(r->directory, err);
+    cv_model *model = cv_model_open_grafted(r->directory, r->attention_from, err);
     cv_tokenizer *tokenizer = model && r->text ? cv_tokenizer_open(r->directory, err) : NULL;
     bool ok = model && (tokenizer || r->ids) && compute(r, model, tokenizer, err);
     cv_tokenizer_close(tokenizer);
@@ -157,9 +159,13 @@ static bool run(int argc, char **argv, cv_error *err)
 {
     request r = {.top = 10};
     const char *top = NULL;
-    const cv_option known[] = {{.name = "--text", .text = &r.text},        {.name = "--ids", .text = &r.ids},
-                               {.name = "--ablate", .list = &r.ablations}, {.name = "--top", .text = &top},
-                               {.name = "--output", .text = &r.output},    {0}};
+    const cv_option known[] = {{.name = "--text", .text = &r.text},
+                               {.name = "--ids", .text = &r.ids},
+                               {.name = "--ablate", .list = &r.ablations},
+                               {.name = "--top", .text = &top},
+                               {.name = "--output", .text = &r.output},
+                               {.name = "--attention-from", .text = &r.attention_from},
+                               {0}};
     const cv_argument arguments[] = {{"MODEL_DIR", &r.directory}, {0}};
     bool ok = cv_options_read("logits", argc, argv, known, arguments, err) &&
               (r.text || r.ids || cv_bad_input(err, "--text is missing; see caravan logits --help")) &&

@@ -113,9 +113,8 @@ static char *copy_folder(const cv_session *s, const cv_fingerprints *prints)
 }
 
 /* What rank 0 tells the others of a copy: its folder and its files. */
-static void pack_copy(const cv_session *s, int model, cv_buffer *out)
+static void pack_copy(const cv_session *s, const cv_fingerprints *prints, cv_buffer *out)
 {
-    const cv_fingerprints *prints = &s->sources.models[model];
     char *folder = copy_folder(s, prints);
     cv_put_text(out, folder);
     cv_put_u64(out, prints->count);
@@ -123,26 +122,42 @@ static void pack_copy(const cv_session *s, int model, cv_buffer *out)
     free(folder);
 }
 
-/* One model's files to all nodes. */
-static bool spread_model(cv_session *s, int model, cv_error *err)
+/* The files of one folder to all nodes; prints and from are rank 0's. *folder is where they are then, NULL where there
+ * are none; to be freed with free(). */
+static bool spread_folder(cv_session *s, const cv_fingerprints *prints, const char *from, char **folder, cv_error *err)
 {
     cv_buffer bytes = {0};
-    bool first = cv_session_is_first(s);
-    if (first) pack_copy(s, model, &bytes);
+    if (cv_session_is_first(s)) pack_copy(s, prints, &bytes);
     cv_cluster_broadcast(s->cluster, &bytes);
     cv_cursor in = cv_cursor_at(bytes.data, bytes.length);
-    char *folder = cv_get_text(&in);
+    char *to = cv_get_text(&in);
     size_t count = cv_get_count(&in, sizeof(uint64_t));
     char **names = cv_calloc(count, sizeof *names);
     for (size_t i = 0; i < count; i++) names[i] = cv_get_text(&in);
     bool ok =
         cv_cluster_agree(s->cluster, cv_cursor_done(&in) || cv_failed(err, "a list of files arrived damaged"), err) &&
-        cv_spread_files(s->cluster, first ? s->inputs.job.models[model].path : NULL, folder, names, count, err) &&
-        cv_cluster_agree(s->cluster, !first || cv_inputs_relocate(&s->inputs, model, folder, err), err);
+        (count == 0 || cv_spread_files(s->cluster, from, to, names, count, err));
     for (size_t i = 0; i < count; i++) free(names[i]);
     free(names);
-    free(folder);
     cv_buffer_free(&bytes);
+    *folder = ok && count > 0 ? to : NULL;
+    if (!*folder) free(to);
+    return ok;
+}
+
+/* One model's files, and those of its attention where that is another's, to all nodes. */
+static bool spread_model(cv_session *s, int model, cv_error *err)
+{
+    bool first = cv_session_is_first(s);
+    const cv_job_model *job = first ? &s->inputs.job.models[model] : NULL;
+    char *folder = NULL, *attention = NULL;
+    bool ok =
+        spread_folder(s, first ? &s->sources.models[model] : NULL, first ? job->path : NULL, &folder, err) &&
+        spread_folder(s, first ? &s->sources.attention[model] : NULL, first ? job->attention_from : NULL, &attention,
+                      err) &&
+        cv_cluster_agree(s->cluster, !first || cv_inputs_relocate(&s->inputs, model, folder, attention, err), err);
+    free(folder);
+    free(attention);
     return ok;
 }
 

@@ -138,7 +138,7 @@ static bool ask_journal(const cv_verify *v, request *r, cv_error *err)
     json_object_foreach (json_object_get(top, "files"), name, value) {
         size_t length = strlen(name), ends = sizeof first + sizeof last - 2;
         if (strncmp(name, first, sizeof first - 1) == 0 && length > ends &&
-            strcmp(name + length - (sizeof last - 1), last) == 0)
+            strstr(name, last) == name + length - (sizeof last - 1) && !strstr(name, ": attention: "))
             add_name(&list, name + sizeof first - 1, length - ends);
     }
     r->models = cv_buffer_steal(&list);
@@ -205,7 +205,7 @@ static const char *recorded_sha256(const json_t *files, const char *name)
     return NULL;
 }
 
-/* One role's files against what was recorded of them; *count is raised by those that are the same. */
+/* One file against what was recorded of them; *count is raised by those that are the same. */
 static bool compare_file(cv_verify *v, const char *role, const cv_fingerprint *file, const char *recorded,
                          size_t *count)
 {
@@ -217,22 +217,28 @@ static bool compare_file(cv_verify *v, const char *role, const cv_fingerprint *f
     return same;
 }
 
+/* All files of a folder against a list of the manifest's. */
+static bool compare_folder(cv_verify *v, const char *role, const cv_fingerprints *prints, const json_t *files,
+                           size_t *count)
+{
+    bool same = true;
+    for (size_t i = 0; i < prints->count; i++)
+        same &= compare_file(v, role, &prints->files[i], recorded_sha256(files, prints->files[i].name), count);
+    if (json_array_size(files) <= prints->count) return same;
+    cv_verify_differs(v, role, "%zu files were read, and there are %zu now", json_array_size(files), prints->count);
+    return false;
+}
+
 static bool compare_models(cv_verify *v, const cv_job *job)
 {
     const json_t *models = json_object_get(v->manifest, "models");
     bool same = true;
     size_t count = 0;
     for (int m = 0; m < job->num_models; m++) {
-        const json_t *files = json_object_get(json_array_get(models, (size_t)m), "files");
-        for (size_t i = 0; i < v->sources.models[m].count; i++) {
-            const cv_fingerprint *file = &v->sources.models[m].files[i];
-            same &= compare_file(v, job->models[m].name, file, recorded_sha256(files, file->name), &count);
-        }
-        if (json_array_size(files) > v->sources.models[m].count) {
-            cv_verify_differs(v, job->models[m].name, "%zu files were read of the model, and there are %zu now",
-                              json_array_size(files), v->sources.models[m].count);
-            same = false;
-        }
+        const json_t *model = json_array_get(models, (size_t)m);
+        const char *name = job->models[m].name;
+        same &= compare_folder(v, name, &v->sources.models[m], json_object_get(model, "files"), &count);
+        same &= compare_folder(v, name, &v->sources.attention[m], json_object_get(model, "attention_files"), &count);
     }
     if (same) cv_verify_fine(v, "models", "%zu files have the SHA-256 that the manifest gives", count);
     return same;

@@ -7,6 +7,7 @@
 #include "model/config.h"
 #include "model/eos.h"
 #include "model/family.h"
+#include "model/graft.h"
 #include "model/layout.h"
 
 #include <inttypes.h>
@@ -228,9 +229,20 @@ cv_model *cv_model_open(const char *directory, cv_error *err)
     return NULL;
 }
 
+cv_model *cv_model_open_grafted(const char *directory, const char *attention_from, cv_error *err)
+{
+    cv_model *model = cv_model_open(directory, err), *donor = NULL;
+    if (!model || !attention_from) return model;
+    donor = cv_model_open(attention_from, err);
+    if (donor && cv_graft_attention(model, donor, err)) return model;
+    cv_model_close(model);
+    return NULL;
+}
+
 void cv_model_close(cv_model *model)
 {
     if (!model) return;
+    cv_model_close(model->attention);
     cv_checkpoint_close(model->checkpoint);
     free(model->layers);
     free(model->path);

@@ -61,19 +61,28 @@ static bool add_shards(const char *directory, const char *index_name, cv_fingerp
     return ok;
 }
 
-bool cv_fingerprint_model(const char *directory, cv_fingerprints *out, cv_error *err)
+static bool add_weights(const char *directory, cv_fingerprints *out, cv_error *err)
 {
     static const char single[] = "model.safetensors", sharded[] = "model.safetensors.index.json";
     char *path = cv_path_join(directory, single);
     bool one_file = cv_file_exists(path);
     free(path);
-    if (!cv_fingerprint_file(directory, "config.json", out, err) ||
-        !add_if_present(directory, "tokenizer.json", out, err) ||
-        !add_if_present(directory, "tokenizer_config.json", out, err) ||
-        !add_if_present(directory, "chat_template.jinja", out, err))
-        return false;
     if (one_file) return cv_fingerprint_file(directory, single, out, err);
     return cv_fingerprint_file(directory, sharded, out, err) && add_shards(directory, sharded, out, err);
+}
+
+bool cv_fingerprint_model(const char *directory, cv_fingerprints *out, cv_error *err)
+{
+    return cv_fingerprint_file(directory, "config.json", out, err) &&
+           add_if_present(directory, "tokenizer.json", out, err) &&
+           add_if_present(directory, "tokenizer_config.json", out, err) &&
+           add_if_present(directory, "chat_template.jinja", out, err) &&
+           add_if_present(directory, "generation_config.json", out, err) && add_weights(directory, out, err);
+}
+
+bool cv_fingerprint_weights(const char *directory, cv_fingerprints *out, cv_error *err)
+{
+    return cv_fingerprint_file(directory, "config.json", out, err) && add_weights(directory, out, err);
 }
 
 void cv_fingerprints_free(cv_fingerprints *fingerprints)

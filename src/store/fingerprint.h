@@ -23,9 +23,11 @@ typedef struct cv_fingerprints {
 /* Appends the fingerprint of directory/name (of name alone where directory is NULL). */
 bool cv_fingerprint_file(const char *directory, const char *name, cv_fingerprints *out, cv_error *err);
 
-/* Appends those of a model's files: config, tokenizer and chat template where present, and the
- * weights (all shards that the index names). Reads the weights once. */
+/* Appends those of a model's files: config, tokenizer, chat template and generation_config.json (it has the tokens
+ * that end an answer) where present, and the weights (all shards that the index names). Reads the weights once. */
 bool cv_fingerprint_model(const char *directory, cv_fingerprints *out, cv_error *err);
+/* Of its config and weights alone. */
+bool cv_fingerprint_weights(const char *directory, cv_fingerprints *out, cv_error *err);
 
 void cv_fingerprints_free(cv_fingerprints *fingerprints);
 

@@ -42,7 +42,7 @@ void cv_identity_free(cv_identity *identity)
  * which may be asked for later; and the engine's, which options may replace: those are added as they are
  * used. '*' stands for the characters up to the next "]" or ".". */
 static const char *const left_out[] = {
-    "name",           "output",         "engine",  "models[*].path",
+    "name",           "output",         "engine",  "models[*].path",           "models[*].attention_from",
     "models[*].base", "prompts.*.file", "overlap", "evaluate.utility[*].file",
 };
 
@@ -119,16 +119,30 @@ static void add_file(cv_identity *identity, const char *role, const char *name, 
     cv_buffer_free(&full);
 }
 
-static void add_model(cv_identity *identity, const cv_job_model *model, const cv_fingerprints *prints)
+/* The files of a directory, as those of a role of the model. */
+static void add_files(cv_identity *identity, const char *role, const char *model, const char *directory,
+                      const cv_fingerprints *prints)
 {
-    cv_buffer role = {0};
-    cv_buffer_printf(&role, "model %s", model->name);
+    cv_buffer full = {0};
+    cv_buffer_printf(&full, "%s %s", role, model);
     for (size_t i = 0; i < prints->count; i++) {
-        char *path = cv_path_join(model->path, prints->files[i].name);
-        add_file(identity, role.data, prints->files[i].name, prints->files[i].sha256, path);
+        char *path = cv_path_join(directory, prints->files[i].name);
+        add_file(identity, full.data, prints->files[i].name, prints->files[i].sha256, path);
         free(path);
     }
-    cv_buffer_free(&role);
+    cv_buffer_free(&full);
+}
+
+/* Those of the attention begin with "model NAME: " too, as parts of a job are told apart by that. */
+static void add_model(cv_identity *identity, const cv_job_model *model, const cv_fingerprints *prints,
+                      const cv_fingerprints *attention)
+{
+    add_files(identity, "model", model->name, model->path, prints);
+    if (!model->attention_from) return;
+    cv_buffer name = {0};
+    cv_buffer_printf(&name, "%s: attention", model->name);
+    add_files(identity, "model", name.data, model->attention_from, attention);
+    cv_buffer_free(&name);
 }
 
 static bool add_utility(cv_identity *identity, const cv_job_utility *task, cv_error *err)
@@ -151,7 +165,9 @@ bool cv_identity_of_run(const cv_inputs *inputs, const cv_sources *sources, cv_i
     cv_identity_add(identity, CV_IDENTITY_MACHINE, "OpenBLAS", cv_blas_version(), NULL);
     cv_identity_add(identity, CV_IDENTITY_MACHINE, "OpenBLAS's kernels", cv_blas_core(), NULL);
     if (!add_job(identity, job, err)) return false;
-    for (int m = 0; m < job->num_models; m++) add_model(identity, &job->models[m], &sources->models[m]);
+    for (int m = 0; m < job->num_models; m++)
+        add_model(identity, &job->models[m], &sources->models[m],
+                  job->models[m].attention_from ? &sources->attention[m] : NULL);
     for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {
         if (!job->prompts[set].file) continue;
         cv_buffer role = {0};

@@ -68,6 +68,10 @@ static json_t *models(const cv_inputs *inputs, const cv_sources *sources)
         put_text(object, "dtype", cv_dtype_name(model->embed_tokens.dtype));
         put_text(object, "format_text", inputs->format_texts[m]);
         json_object_set_new(object, "files", files(&sources->models[m]));
+        if (inputs->job.models[m].attention_from) {
+            put_text(object, "attention_from", inputs->job.models[m].attention_from);
+            json_object_set_new(object, "attention_files", files(&sources->attention[m]));
+        }
         json_array_append_new(list, object);
     }
     return list;

@@ -22,12 +22,15 @@ bool cv_sources_read(const cv_inputs *inputs, cv_sources *sources, cv_error *err
 {
     const cv_job *job = &inputs->job;
     *sources = (cv_sources){.models = cv_calloc((size_t)job->num_models, sizeof *sources->models),
+                            .attention = cv_calloc((size_t)job->num_models, sizeof *sources->attention),
                             .num_models = job->num_models,
                             .utility = cv_calloc((size_t)job->evaluate.num_utility, sizeof *sources->utility),
                             .num_utility = job->evaluate.num_utility};
     bool ok = true;
     for (int m = 0; ok && m < job->num_models; m++)
-        ok = cv_fingerprint_model(job->models[m].path, &sources->models[m], err);
+        ok = cv_fingerprint_model(job->models[m].path, &sources->models[m], err) &&
+             (!job->models[m].attention_from ||
+              cv_fingerprint_weights(job->models[m].attention_from, &sources->attention[m], err));
     for (int set = 0; ok && set < CV_NUM_PROMPT_SETS; set++)
         if (job->prompts[set].file) ok = cv_fingerprint_file(NULL, job->prompts[set].file, &sources->prompts[set], err);
     for (int t = 0; ok && t < job->evaluate.num_utility; t++)
@@ -38,10 +41,14 @@ bool cv_sources_read(const cv_inputs *inputs, cv_sources *sources, cv_error *err
 
 void cv_sources_free(cv_sources *sources)
 {
-    for (int m = 0; m < sources->num_models; m++) cv_fingerprints_free(&sources->models[m]);
+    for (int m = 0; m < sources->num_models; m++) {
+        cv_fingerprints_free(&sources->models[m]);
+        cv_fingerprints_free(&sources->attention[m]);
+    }
     for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) cv_fingerprints_free(&sources->prompts[set]);
     for (int t = 0; t < sources->num_utility; t++) cv_fingerprints_free(&sources->utility[t]);
     free(sources->models);
+    free(sources->attention);
     free(sources->utility);
     *sources = (cv_sources){0};
 }
@@ -65,7 +72,8 @@ static void write_ablation(cv_h5 *file, const cv_ablation *ablation, const char 
         cv_h5_double_attribute(file, "/", "ablation_epsilon", ablation->epsilon);
 }
 
-static void write_fingerprints(cv_h5 *file, const cv_fingerprints *fingerprints)
+static void write_fingerprints(cv_h5 *file, const char *names_name, const char *hashes_name,
+                               const cv_fingerprints *fingerprints)
 {
     char **names = cv_alloc(fingerprints->count, sizeof *names),
          **hashes = cv_alloc(fingerprints->count, sizeof *hashes);
@@ -73,8 +81,8 @@ static void write_fingerprints(cv_h5 *file, const cv_fingerprints *fingerprints)
         names[i] = fingerprints->files[i].name;
         hashes[i] = fingerprints->files[i].sha256;
     }
-    cv_h5_texts_attribute(file, "/", "model_files", fingerprints->count, names);
-    cv_h5_texts_attribute(file, "/", "model_sha256", fingerprints->count, hashes);
+    cv_h5_texts_attribute(file, "/", names_name, fingerprints->count, names);
+    cv_h5_texts_attribute(file, "/", hashes_name, fingerprints->count, hashes);
     free(names);
     free(hashes);
 }
@@ -87,7 +95,11 @@ static void write_definitions(cv_h5 *file, const cv_inputs *inputs, const cv_sou
     if (job->ships) cv_h5_text_attribute(file, "/", "score", cv_score_definition);
     cv_h5_text_attribute(file, "/", "model", job->models[model].name);
     cv_h5_text_attribute(file, "/", "model_path", job->models[model].path);
-    write_fingerprints(file, &sources->models[model]);
+    write_fingerprints(file, "model_files", "model_sha256", &sources->models[model]);
+    if (job->models[model].attention_from) {
+        cv_h5_text_attribute(file, "/", "attention_from", job->models[model].attention_from);
+        write_fingerprints(file, "attention_files", "attention_sha256", &sources->attention[model]);
+    }
     write_ablation(file, &job->ablations[ablation], job->ablation_names[ablation]);
     cv_h5_text_attribute(file, "/", "format_kind", cv_format_kind_name(job->format.kind));
     cv_h5_text_attribute(file, "/", "format_text", inputs->format_texts[model]);

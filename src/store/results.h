@@ -15,7 +15,8 @@ extern const char cv_score_definition[], cv_angle_definition[];
 
 /* The files that the inputs came from. */
 typedef struct cv_sources {
-    cv_fingerprints *models; /* [num_models], owned */
+    cv_fingerprints *models;    /* [num_models], owned */
+    cv_fingerprints *attention; /* [num_models] of attention_from, none where there is none; owned */
     int num_models;
     cv_fingerprints prompts[CV_NUM_PROMPT_SETS]; /* one file each, none where the job has no such set */
     cv_fingerprints *utility;                    /* [num_utility] one file each, owned */

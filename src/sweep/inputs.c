@@ -26,7 +26,7 @@ static bool open_models(cv_inputs *inputs, cv_error *err)
 {
     const cv_job *job = &inputs->job;
     for (int m = 0; m < job->num_models; m++) {
-        inputs->models[m] = cv_model_open(job->models[m].path, err);
+        inputs->models[m] = cv_model_open_grafted(job->models[m].path, job->models[m].attention_from, err);
         if (!inputs->models[m]) return false;
         for (int a = 0; a < job->num_ablations; a++)
             if (!cv_ablation_check(&job->ablations[a], &inputs->models[m]->config, err))
@@ -191,12 +191,13 @@ int cv_inputs_positions(const cv_inputs *inputs, int model)
     return (int)longest;
 }
 
-bool cv_inputs_relocate(cv_inputs *inputs, int model, const char *folder, cv_error *err)
+bool cv_inputs_relocate(cv_inputs *inputs, int model, const char *folder, const char *attention, cv_error *err)
 {
-    cv_model *copy = cv_model_open(folder, err);
+    cv_model *copy = cv_model_open_grafted(folder, attention, err);
     if (!copy) return false;
     cv_model_close(inputs->models[model]);
     inputs->models[model] = copy;
     inputs->job.models[model].copy = cv_strdup(folder);
+    inputs->job.models[model].attention_copy = attention ? cv_strdup(attention) : NULL;
     return true;
 }

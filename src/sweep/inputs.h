@@ -37,8 +37,9 @@ void cv_inputs_free(cv_inputs *inputs);
  * longest choice of a task; the last token of either is not fed to the model. */
 int cv_inputs_positions(const cv_inputs *inputs, int model);
 
-/* Opens a model anew from a copy of its files in folder; what is recorded as its path stays. */
-bool cv_inputs_relocate(cv_inputs *inputs, int model, const char *folder, cv_error *err);
+/* Opens a model anew from a copy of its files in folder, and of its attention's in attention (NULL where that is its
+ * own); what is recorded as their paths stays. */
+bool cv_inputs_relocate(cv_inputs *inputs, int model, const char *folder, const char *attention, cv_error *err);
 
 /* Room for what belongs to each model, empty; job is there already. */
 void cv_inputs_allocate(cv_inputs *inputs);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Ranks of different builds would read each other's bytes wrongly. */
-static const char build[] = "caravan inputs 5, " CARAVAN_VERSION " " CARAVAN_GIT;
+static const char build[] = "caravan inputs 6, " CARAVAN_VERSION " " CARAVAN_GIT;
 
 /* ---- packing ---- */
 
@@ -26,7 +26,10 @@ static void pack_job(const cv_job *job, cv_buffer *out)
     for (int m = 0; m < job->num_models; m++) cv_buffer_printf(&names, "%s%s", m ? "," : "", job->models[m].name);
     cv_put_text(out, names.data);
     cv_buffer_free(&names);
-    for (int m = 0; m < job->num_models; m++) cv_put_text(out, job->models[m].copy);
+    for (int m = 0; m < job->num_models; m++) {
+        cv_put_text(out, job->models[m].copy);
+        cv_put_text(out, job->models[m].attention_copy);
+    }
 }
 
 /* What tells one checkpoint from another without reading its weights. */
@@ -89,7 +92,10 @@ static bool unpack_job(cv_cursor *in, cv_job *job, cv_error *err)
     cv_job_options options = {.engine = engine, .output = output, .models = models};
     bool ok = (file && text && in->ok) || cv_failed(err, "the inputs arrived damaged");
     ok = ok && cv_job_parse(text, length, file, &options, job, err);
-    for (int m = 0; ok && m < job->num_models; m++) job->models[m].copy = cv_get_text(in);
+    for (int m = 0; ok && m < job->num_models; m++) {
+        job->models[m].copy = cv_get_text(in);
+        job->models[m].attention_copy = cv_get_text(in);
+    }
     free(file);
     free(text);
     free(engine);
@@ -161,7 +167,8 @@ static bool unpack_model(cv_cursor *in, cv_inputs *inputs, int m, cv_error *err)
     for (int t = 0; t < inputs->job.evaluate.num_utility; t++) unpack_pairs(in, &inputs->pairs[m][t]);
     bool ok = in->ok || cv_failed(err, "the inputs arrived damaged");
     if (ok) {
-        inputs->models[m] = cv_model_open(cv_job_model_folder(&inputs->job.models[m]), err);
+        const cv_job_model *model = &inputs->job.models[m];
+        inputs->models[m] = cv_model_open_grafted(cv_job_model_folder(model), cv_job_model_attention(model), err);
         ok = inputs->models[m] != NULL;
     }
     if (ok) {

@@ -212,12 +212,19 @@ const char *cv_job_model_folder(const cv_job_model *model)
     return model->copy ? model->copy : model->path;
 }
 
+const char *cv_job_model_attention(const cv_job_model *model)
+{
+    return model->attention_copy ? model->attention_copy : model->attention_from;
+}
+
 static void free_model(cv_job_model *model)
 {
     free(model->name);
     free(model->path);
     free(model->base);
+    free(model->attention_from);
     free(model->copy);
+    free(model->attention_copy);
 }
 
 /* Sees whether name is one of those in list, which has commas between. */

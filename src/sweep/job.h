@@ -26,14 +26,17 @@ const char *cv_format_kind_name(cv_format_kind kind); /* "direct", as in the job
 
 /* All strings of a job are owned by it. */
 typedef struct cv_job_model {
-    char *name; /* safe as a folder name, unique in the job */
-    char *path; /* the model directory, seen from the working directory */
-    char *base; /* name of the base model it was grown from; NULL if not said */
-    char *copy; /* a folder of this node with the same files, from which it is read; NULL: path itself */
+    char *name;           /* safe as a folder name, unique in the job */
+    char *path;           /* the model directory, seen from the working directory */
+    char *base;           /* name of the base model it was grown from; NULL if not said */
+    char *attention_from; /* the directory of the model whose attention it gets, likewise; NULL: its own */
+    char *copy;           /* a folder of this node with the same files, from which it is read; NULL: path itself */
+    char *attention_copy; /* the same of attention_from */
 } cv_job_model;
 
-/* Where the model's files are read. */
+/* Where the model's files are read; and those of its attention, NULL where that is its own. */
 const char *cv_job_model_folder(const cv_job_model *model);
+const char *cv_job_model_attention(const cv_job_model *model);
 
 typedef struct cv_job_prompts {
     char *file;   /* seen from the working directory; NULL where the job has no such set */

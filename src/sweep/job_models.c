@@ -34,20 +34,21 @@ static bool read_model(const cv_job_reader *r, const json_t *object, int index)
     char field[64];
     snprintf(field, sizeof field, "models[%d]", index);
     cv_json_place place = cv_job_at(r, field);
-    const char *name = NULL, *path = NULL, *base = NULL;
+    const char *name = NULL, *path = NULL, *base = NULL, *attention = NULL;
     if (!json_is_object(object)) return cv_bad_input(r->err, "%s: %s must be an object {...}", r->file, field);
     if (!cv_json_only_keys(object, place, keys, r->err) ||
         !cv_json_string(object, place, "name", CV_REQUIRED, &name, r->err) ||
         !cv_json_string(object, place, "path", CV_REQUIRED, &path, r->err) ||
-        !cv_json_string(object, place, "base", CV_OPTIONAL, &base, r->err))
+        !cv_json_string(object, place, "base", CV_OPTIONAL, &base, r->err) ||
+        !cv_json_string(object, place, "attention_from", CV_OPTIONAL, &attention, r->err))
         return false;
-    const json_t *from = json_object_get(object, "attention_from");
-    if (from && !json_is_null(from)) {
-        snprintf(field, sizeof field, "models[%d].attention_from", index);
-        return cv_job_not_yet(r, field);
-    }
     if (!path[0]) return cv_bad_input(r->err, "%s: %s.path is empty", r->file, field);
-    r->job->models[index] = (cv_job_model){cv_strdup(name), cv_job_resolve(r, path), cv_job_copy(base), NULL};
+    if (attention && !attention[0])
+        return cv_bad_input(r->err, "%s: %s.attention_from is empty; name a model directory", r->file, field);
+    r->job->models[index] = (cv_job_model){.name = cv_strdup(name),
+                                           .path = cv_job_resolve(r, path),
+                                           .base = cv_job_copy(base),
+                                           .attention_from = attention ? cv_job_resolve(r, attention) : NULL};
     return check_name(r, index);
 }
 

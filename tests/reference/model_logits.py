@@ -8,7 +8,7 @@ IDS.json is a list of lists of token ids, or a file like the output, or a scores
 output has the format of tests/fixtures/models/README.md. With --compare the logits of another program,
 in that format or as a JSON list of rows, are held against the reference: the relative L2 error must be
 at most 1e-5 and the largest logit the same; the exit status tells. Without either the ten largest
-logits are printed.
+logits are printed. With --attention-from DIR the model gets the attention weights of the model in DIR.
 """
 
 import argparse
@@ -29,6 +29,7 @@ def parse_arguments():
     parser.add_argument("--ids", action="append", default=[], help="one prompt: token ids with commas")
     parser.add_argument("--prompts", help="a file with token ids")
     parser.add_argument("--output", help="where to write all logits")
+    parser.add_argument("--attention-from", help="a model whose self_attn weights take the place of this one's")
     parser.add_argument("--compare", help="a file with logits to hold against the reference")
     arguments = parser.parse_args()
     if not arguments.ids and not arguments.prompts:
@@ -64,12 +65,22 @@ def compare(reference, rows):
     return agree
 
 
+def graft(model, donor):
+    """Gives model all of donor's weights below self_attn."""
+    weights = {name: value for name, value in donor.state_dict().items() if ".self_attn." in name}
+    missing, unexpected = model.load_state_dict(weights, strict=False)
+    if not weights or unexpected or any(".self_attn." in name for name in missing):
+        sys.exit("model_logits.py: the models' attention weights do not fit each other")
+
+
 def main():
     arguments = parse_arguments()
     prompts = [[int(word) for word in ids.split(",")] for ids in arguments.ids]
     if arguments.prompts:
         prompts += read_prompts(arguments.prompts)
     model = load_model(arguments.model)
+    if arguments.attention_from:
+        graft(model, load_model(arguments.attention_from))
     logits = [last_logits(model, ids) for ids in prompts]
     if arguments.output:
         write_reference(arguments.output, prompts, logits)

@@ -22,8 +22,8 @@ static cv_model small_model = {.config = {.architecture = "LlamaForCausalLM",
                                           .vocab_size = 96},
                                .parameters = 1024};
 static cv_model *small_models[] = {&small_model, &small_model};
-static cv_job_model small_job_models[] = {{(char *)"a", (char *)"models/a", NULL, NULL},
-                                          {(char *)"b", (char *)"models/b", (char *)"base", NULL}};
+static cv_job_model small_job_models[] = {{.name = (char *)"a", .path = (char *)"models/a"},
+                                          {.name = (char *)"b", .path = (char *)"models/b", .base = (char *)"base"}};
 static cv_ablation small_ablations[] = {{.kind = CV_UNIFORM_ATTENTION},
                                         {.kind = CV_VALUE_SCALE, .granularity = CV_GRANULARITY_KV_GROUP}};
 static char *small_ablation_names[] = {(char *)"uniform_attention", (char *)"value_scale-kv_group"};

@@ -44,6 +44,21 @@ START_TEST(files_have_the_hash_that_sha256sum_prints)
 }
 END_TEST
 
+START_TEST(weights_alone_leave_out_what_speaks_of_text)
+{
+    cv_fingerprints model = {0}, weights = {0};
+    cv_error err;
+    static const char *const names[] = {"config.json", "tokenizer.json", "generation_config.json", "model.safetensors"};
+    for (size_t i = 0; i < 4; i++) add(names[i], "abc");
+    ck_assert_msg(cv_fingerprint_model(scratch, &model, &err), "%s", err.text);
+    expect(&model, (const char *[]){names[0], names[1], names[2], names[3], NULL});
+    ck_assert_msg(cv_fingerprint_weights(scratch, &weights, &err), "%s", err.text);
+    expect(&weights, (const char *[]){names[0], names[3], NULL});
+    cv_fingerprints_free(&model);
+    cv_fingerprints_free(&weights);
+}
+END_TEST
+
 START_TEST(a_model_of_one_file)
 {
     cv_fingerprints found = {0};
@@ -103,6 +118,7 @@ int main(void)
     TCase *tests = tcase_create("fingerprint");
     tcase_add_checked_fixture(tests, scratch_make, scratch_remove);
     tcase_add_test(tests, files_have_the_hash_that_sha256sum_prints);
+    tcase_add_test(tests, weights_alone_leave_out_what_speaks_of_text);
     tcase_add_test(tests, a_model_of_one_file);
     tcase_add_test(tests, a_model_of_shards_names_each_once);
     tcase_add_loop_test(tests, a_broken_index_is_bad_input, 0, ROWS(bad));

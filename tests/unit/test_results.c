@@ -243,7 +243,7 @@ END_TEST
 START_TEST(sources_are_read_or_named)
 {
     cv_inputs inputs = small_inputs(0);
-    cv_job_model here = {(char *)"a", scratch, NULL, NULL};
+    cv_job_model here = {.name = (char *)"a", .path = scratch};
     inputs.job.models = &here;
     inputs.job.num_models = 1;
     inputs.job.prompts[CV_HARMFUL].file = scratch_file("p.txt", "abc", 3);
