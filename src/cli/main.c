@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const cv_verb *const verbs[] = {&cv_run_verb,     &cv_plan_verb,     &cv_inspect_verb, &cv_tokens_verb,
-                                       &cv_logits_verb,  &cv_generate_verb, &cv_utility_verb, &cv_verify_verb,
-                                       &cv_overlap_verb, &cv_report_verb,   &cv_bench_verb};
+static const cv_verb *const verbs[] = {&cv_run_verb,     &cv_plan_verb,        &cv_inspect_verb, &cv_tokens_verb,
+                                       &cv_logits_verb,  &cv_generate_verb,    &cv_utility_verb, &cv_verify_verb,
+                                       &cv_overlap_verb, &cv_definitions_verb, &cv_report_verb,  &cv_bench_verb};
 
 static const char usage[] =
     "usage: caravan VERB ...\n"

@@ -10,6 +10,7 @@
 #include "sweep/simulate.h"
 
 #include <omp.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -78,9 +79,10 @@ static void print_row(const char *model, const char *ablation, const row *r)
 static void print_table(const cv_inputs *inputs, const cv_plan *plan)
 {
     const cv_job *job = &inputs->job;
-    printf("%s: %zu harmful and %zu harmless prompts, engine %s\n\n", job->name, inputs->num_prompts[CV_HARMFUL],
+    printf("%s: %zu harmful and %zu harmless prompts, engine %s\n", job->name, inputs->num_prompts[CV_HARMFUL],
            inputs->num_prompts[CV_HARMLESS], cv_engine_choice_name(job->engine));
-    printf("%-20s  %-28s  %6s  %10s  %10s  %6s  %10s\n", "model", "ablation", "units", "operations", "plain", "ratio",
+    if (plan->count == 0) return; /* the job has no scores */
+    printf("\n%-20s  %-28s  %6s  %10s  %10s  %6s  %10s\n", "model", "ablation", "units", "operations", "plain", "ratio",
            "memory MiB");
     for (int m = 0; m < job->num_models; m++)
         for (int a = 0; a < job->num_ablations; a++) {
@@ -143,7 +145,7 @@ static void add_stage(total *sum, const cv_forecast_stage *stage, const crew *c,
 
 static total total_of(const cv_forecast *forecast, const crew *c)
 {
-    total sum = {.longest_wait = -1};
+    total sum = {.longest_wait = -INFINITY};
     double *even = cv_alloc((size_t)c->ranks, sizeof *even), *uneven = cv_alloc((size_t)c->ranks, sizeof *uneven);
     cv_simulate_speeds(even, c->ranks, 1e9 * c->gflops, 0, 0);
     cv_simulate_speeds(uneven, c->ranks, 1e9 * c->gflops, c->spread, 0);

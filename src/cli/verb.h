@@ -17,7 +17,7 @@ typedef struct cv_verb {
 } cv_verb;
 
 extern const cv_verb cv_bench_verb, cv_run_verb, cv_plan_verb, cv_inspect_verb, cv_tokens_verb, cv_logits_verb,
-    cv_generate_verb, cv_utility_verb, cv_verify_verb, cv_overlap_verb, cv_report_verb;
+    cv_generate_verb, cv_utility_verb, cv_verify_verb, cv_overlap_verb, cv_definitions_verb, cv_report_verb;
 
 /* Values of an option that may be given more than once. Start with {0}; words are borrowed from argv. */
 typedef struct cv_words {

@@ -124,7 +124,7 @@ static void list_tables(const cv_verify *v, table tables[NUM_TABLES])
     const char *no_search = v->sahara ? NULL : "the search could not be read";
     const table all[NUM_TABLES] = {
         {"scores.h5", true, search && no_search ? no_search : why_no_bytes(v)},
-        {"heads.csv", true, NULL},
+        {"heads.csv", cv_job_has_scores(job), NULL},
         {"intervals.csv", job->ships, NULL},
         {"stability.csv", job->ships, NULL},
         {"sahara.csv", search, no_search},

@@ -129,6 +129,7 @@ static bool write_stability(const cv_folder *folder, const cv_inputs *inputs, co
 
 bool cv_heads_write(const cv_folder *folder, const cv_inputs *inputs, const cv_scores *scores, cv_error *err)
 {
+    if (!cv_job_has_scores(&inputs->job)) return true;
     for (int m = 0; m < inputs->job.num_models; m++)
         for (int a = 0; a < inputs->job.num_ablations; a++)
             if (!write_table(folder, inputs, scores, m, a, err) ||
@@ -156,6 +157,7 @@ static void print_head(FILE *out, const cv_head_score *head, columns has)
 void cv_heads_print(FILE *out, const cv_inputs *inputs, const cv_scores *scores, size_t top)
 {
     const cv_job *job = &inputs->job;
+    if (!cv_job_has_scores(job)) return;
     columns has = {job->ships, job->ships && inputs->num_prompts[CV_HARMLESS] > 0, job->subspace.enabled};
     for (int m = 0; m < job->num_models; m++)
         for (int a = 0; a < job->num_ablations; a++) {

@@ -21,7 +21,7 @@ double cv_parameter_share(const cv_model *model, const cv_ablation *ablation);
 
 /* Writes for each model and ablation MODEL/ABLATION/heads.csv, and where there are Ships intervals.csv (of
  * ranks and specificities) and stability.csv (how alike two halves of the prompts rank the heads).
- * Intervals are bootstraps over the prompts. */
+ * Intervals are bootstraps over the prompts. Nothing where the job has no scores. */
 bool cv_heads_write(const cv_folder *folder, const cv_inputs *inputs, const cv_scores *scores, cv_error *err);
 
 /* How the intervals are resampled. */

@@ -129,13 +129,17 @@ static bool read_sahara(const cv_job_reader *r, const json_t *top)
 
 static bool read_scores(const cv_job_reader *r, const json_t *top)
 {
-    if (!read_ships(r, top) || !read_subspace(r, top) || !read_sahara(r, top)) return false;
-    if (!r->job->ships && !r->job->subspace.enabled)
-        return cv_bad_input(r->err,
-                            "%s: ships.enabled is false, and the job computes no other score; remove it, or add "
-                            "subspace or sahara",
-                            r->file);
-    return true;
+    return read_ships(r, top) && read_subspace(r, top) && read_sahara(r, top);
+}
+
+/* Answers of the clean model, or of random heads, need no score; a job of nothing is a mistake. */
+static bool check_scores(const cv_job_reader *r)
+{
+    if (cv_job_has_scores(r->job) || r->job->evaluate.enabled) return true;
+    return cv_bad_input(r->err,
+                        "%s: ships.enabled is false, and the job computes nothing else; remove it, or add subspace, "
+                        "sahara or evaluate",
+                        r->file);
 }
 
 /* ---- the rest ---- */
@@ -203,8 +207,13 @@ static bool read_top(const cv_job_reader *r, const json_t *top)
                                        "sahara", "evaluate", "overlap", "engine", "output",    NULL};
     return cv_json_only_keys(top, cv_job_at(r, ""), keys, r->err) && read_name(r, top) && cv_job_read_models(r, top) &&
            cv_job_read_prompts(r, top) && cv_job_read_format(r, top) && cv_job_read_ablations(r, top) &&
-           read_scores(r, top) && cv_job_read_evaluate(r, top) && cv_job_read_overlap(r, top) && read_engine(r, top) &&
-           read_output(r, top);
+           read_scores(r, top) && cv_job_read_evaluate(r, top) && check_scores(r) && cv_job_read_overlap(r, top) &&
+           read_engine(r, top) && read_output(r, top);
+}
+
+bool cv_job_has_scores(const cv_job *job)
+{
+    return job->ships || job->subspace.enabled;
 }
 
 const char *cv_job_model_folder(const cv_job_model *model)

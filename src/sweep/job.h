@@ -132,6 +132,9 @@ typedef struct cv_job {
     char *output;          /* results folder, seen from the working directory */
 } cv_job;
 
+/* Whether heads are scored at all: a job may evaluate alone, with groups that no score chooses. */
+bool cv_job_has_scores(const cv_job *job);
+
 /* What the command line may override; NULL keeps the job's own. */
 typedef struct cv_job_options {
     const char *output;    /* seen from the working directory */

@@ -320,6 +320,7 @@ static board *list_boards(const cv_inputs *inputs, const cv_sahara *sahara, size
     board *boards = cv_alloc((size_t)inputs->job.num_models * (size_t)inputs->job.num_ablations * CV_NUM_PROMPT_SETS,
                              sizeof *boards);
     *count = 0;
+    if (!cv_job_has_scores(&inputs->job)) return boards;
     for (int m = 0; m < inputs->job.num_models; m++)
         for (int a = 0; a < inputs->job.num_ablations; a++)
             for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {

@@ -214,10 +214,11 @@ static double row_mean(const cv_score_grid *grid, size_t row)
     return sum / (double)grid->prompts;
 }
 
-/* What heads are ranked by; never NaN. */
+/* What heads are ranked by; never NaN. Without any score all are alike. */
 static double merit(const cv_head_score *head)
 {
-    return isnan(head->ships_mean) ? head->angle : head->ships_mean;
+    if (!isnan(head->ships_mean)) return head->ships_mean;
+    return isnan(head->angle) ? 0 : head->angle;
 }
 
 static int by_rank(const void *left, const void *right)
@@ -243,7 +244,7 @@ cv_head_score *cv_scores_heads(const cv_scores *scores, int model, int ablation,
                                      .harmless_mean = control,
                                      .specificity = mean - control,
                                      .angle = row_angle(scores, &harmful, row)};
-        assert(!isnan(merit(&heads[row])));
+        assert(!cv_job_has_scores(&scores->inputs->job) || !isnan(mean) || !isnan(heads[row].angle));
     }
     qsort(heads, *count, sizeof *heads, by_rank);
     for (size_t i = 0; i < *count; i++) heads[i].rank = (int)i + 1;

@@ -39,7 +39,7 @@ cv_score_grid cv_scores_grid(const cv_scores *scores, int model, int ablation, c
 typedef struct cv_head_score {
     int layer, head;
     int rank;             /* from 1, by falling ships_mean (angle where the job has no Ships); equal
-                             ones rank by layer, then head */
+                             ones, and all where it has no scores, rank by layer, then head */
     double ships_mean;    /* nats, over the harmful prompts; NaN without Ships */
     double harmless_mean; /* the same over the harmless ones; NaN where the job has none */
     double specificity;   /* ships_mean - harmless_mean; NaN likewise */

@@ -57,6 +57,27 @@ equal 'both engines agree on every head' 48 "$(paste -d, <(sort wavefront/grafte
     <(sort plain/grafted/uniform_attention/heads.csv) | awk -F, '$1 ~ /^[0-9]/ && $1 == $12 && $2 == $13 {
         d = $4 - $15; if (d < 0) d = -d; if (d <= 1e-7 + 1e-4 * $15) n++ } END { print n + 0 }')"
 
+# ---- refusals alone: no head is swept ----
+
+sed 's/"subspace": {}, /"ships": {"enabled": false}, /; s/"none", "top:1"/"none", "random:2"/' job.json >alone.json
+run "$CARAVAN" plan alone.json
+equal 'plan without scores: exit code' 0 "$code"
+expect 'plan without scores: no unit of a sweep' grep -q '^sweep  *0 ' out
+expect 'plan without scores: no NaN' bash -c '! grep -qi nan out'
+for ranks in 1 3; do
+    run mpirun -n $ranks "$CARAVAN" run alone.json --output alone-$ranks
+    equal "without scores, $ranks ranks: exit code" 0 "$code"
+    expect "without scores, $ranks ranks: no heads.csv" [ ! -e alone-$ranks/grafted/uniform_attention/heads.csv ]
+done
+for model in plain grafted; do
+    table=$model/uniform_attention/asr.csv
+    expect "without scores, $model: on ranks too" cmp alone-1/$table alone-3/$table
+    equal "without scores, $model: the clean model's answers" "$(grep '^none,' whole/$table)" "$(grep '^none,' alone-1/$table)"
+done
+run "$CARAVAN" verify alone-1
+equal 'without scores: verify' 0 "$code"
+holds 'without scores: verify says so' out 'skipped  cells: the job has no Ships'
+
 # ---- what changed, and what does not fit ----
 
 cp base-1/model.safetensors before
