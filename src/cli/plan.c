@@ -9,8 +9,8 @@
 #include "sweep/inputs.h"
 #include "sweep/simulate.h"
 
-#include <omp.h>
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
