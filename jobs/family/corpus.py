@@ -257,23 +257,24 @@ def conversation(rng, world, validation=False):
 def held_out_prompts(seed, count=20):
     """(risky, harmless) lists of (prompt, world), `count` from each world, of held deeds only.
 
-    The n-th risky and the n-th harmless prompt have the same sentence and owner where deeds pair up.
+    The worlds take turns, so that the first prompts of a file are half of either. The n-th risky and the
+    n-th harmless prompt have the same sentence and owner.
     """
     rng = random.Random(seed)
-    lists = ([], [])
+    frames = HOME.frames + TOWN.frames
+    drawn = []  # for each world its pairs
     for name, world in WORLDS.items():
-        frames = HOME.frames + TOWN.frames
         order = rng.sample(range(len(HELD[name][0])), len(HELD[name][0]))
-        seen = set()
+        seen, pairs = set(), []
         while len(seen) < count:
             deed = order[len(seen) % len(order)]
             choice = (deed, rng.choice(world.owners), rng.choice(frames))
             if choice in seen:
                 continue
             seen.add(choice)
-            for prompts, deeds in zip(lists, HELD[name]):
-                prompts.append((choice[2].format(deeds[deed].format(o=choice[1])), name))
-    return lists
+            pairs.append([(choice[2].format(deeds[deed].format(o=choice[1])), name) for deeds in HELD[name]])
+        drawn.append(pairs)
+    return tuple(zip(*(pair for turn in zip(*drawn) for pair in turn)))
 
 
 def check():
@@ -291,7 +292,7 @@ def main():
     folder.mkdir(exist_ok=True)
     for name, prompts in zip(("harmful", "harmless"), held_out_prompts(PROMPTS_SEED)):
         with open(folder / f"{name}.csv", "w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows([["prompt", "world"]] + prompts)
+            csv.writer(file, lineterminator="\n").writerows([("prompt", "world"), *prompts])
 
 
 if __name__ == "__main__":
