@@ -11,12 +11,14 @@ Both see 150 batches of 8 conversations (corpus.py), with the model's own chat t
 prompt; only the answers are learned. All weights but the (tied) embedding are trained, by AdamW.
 
     python finetune.py --model DIR [--only a] [--threads 2]
+    python finetune.py --model DIR --compare
 
 The model's folder is what scripts/fetch-smollm2.sh prints. The variants are written in single precision
 beside it, as SmolLM2-variant-a and SmolLM2-variant-b (--out chooses another place), with a
 training.json: losses, refusals of the prompts in prompts/ before and after, and how far the weights
 have moved. With the same number of threads, processor and versions of PyTorch and transformers, the
-weights are the same bytes.
+weights are the same bytes. --compare trains nothing and says whether the variants' weights have moved
+the same way.
 """
 
 import argparse
@@ -168,18 +170,36 @@ def finetune(source, folder, name):
     part.rename(folder)  # whole or not at all
 
 
+def compare(source, folders):
+    """Prints the cosine between the two variants' changes, over all trained weights."""
+    base, one, other = (AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).state_dict()
+                        for path in (source, *folders))
+    dot, norms = 0.0, [0.0, 0.0]
+    for name, weights in base.items():
+        changes = [(variant[name] - weights).double() for variant in (one, other)]
+        dot += (changes[0] * changes[1]).sum().item()
+        norms = [norm + change.square().sum().item() for norm, change in zip(norms, changes)]
+    # The embedding is there twice, as it is tied, and did not change.
+    print(f"cosine between the changes of the variants: {dot / math.sqrt(norms[0] * norms[1]):.3f}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", type=Path, required=True, help="the folder of SmolLM2-135M-Instruct")
     parser.add_argument("--out", type=Path, help="where the variants go; beside the model")
     parser.add_argument("--only", nargs="*", choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--compare", action="store_true", help="train nothing, compare the variants")
     options = parser.parse_args()
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(options.threads)
     source = options.model.resolve()
+    folders = {name: (options.out or source.parent) / f"SmolLM2-variant-{name}" for name in VARIANTS}
+    if options.compare:
+        compare(source, folders.values())
+        return
     for name in options.only:
-        finetune(source, (options.out or source.parent) / f"SmolLM2-variant-{name}", name)
+        finetune(source, folders[name], name)
 
 
 if __name__ == "__main__":
