@@ -3,9 +3,9 @@
     python tests/reference/ships_reference.py MODEL_DIR IDS.json OUT.json [options]
 
 Independent of Caravan, and as simple as can be, so that it can be checked by reading: the model is
-Hugging Face's own, in float32 with eager attention, one prompt at a time. A hook before o_proj of one
-layer replaces z, the head's output, by what it is under the ablation; the score is KL(clean || ablated)
-of the next-token distributions, in nats, from log-softmax in double precision.
+Hugging Face's own, of any family, in float32 with eager attention, one prompt at a time. What the attention
+function of one layer returns for the head is replaced by what it is under the ablation (ablated.py); the
+score is KL(clean || ablated) of the next-token distributions, in nats, from log-softmax in double precision.
 
 IDS.json: see model_logits.py; a scores.h5 of Caravan will do. OUT.json holds the choices, the ids, and
 scores [layer, head, prompt] for the selected ones; an OUT that ends in .npy gets the array alone.
@@ -18,14 +18,15 @@ import sys
 import time
 from pathlib import Path
 
-from model_common import Layer, add_choice, check_layer, load_model, read_prompts, selection
+from model_common import add_choice, load_model, read_prompts, selection
+from ablated import Switch, switched_off
 
 import numpy as np
 import torch
 
 
 def log_probabilities(model, ids):
-    logits = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1]
+    logits = model(input_ids=torch.tensor([ids]), use_cache=False, logits_to_keep=1).logits[0, -1]
     return torch.log_softmax(logits.double(), dim=-1)
 
 
@@ -47,26 +48,26 @@ def parse_arguments():
 def main():
     choice = parse_arguments()
     model = load_model(choice.model)
-    layers = [Layer(model, index) for index in range(model.config.num_hidden_layers)]
-    span = layers[0].group if choice.granularity == "kv_group" else 1
+    heads = model.config.num_attention_heads
+    if choice.granularity == "kv_group":
+        heads = getattr(model.config, "num_key_value_heads", heads)
 
     prompts = read_prompts(choice.prompts)
-    which = {"layers": selection(choice.layers, len(layers)),
-             "heads": selection(choice.heads, layers[0].heads // span),
+    which = {"layers": selection(choice.layers, model.config.num_hidden_layers),
+             "heads": selection(choice.heads, heads),
              "prompts": selection(choice.prompt_numbers, len(prompts))}
     scores = np.full([len(numbers) for numbers in which.values()], np.nan)
-    for layer in layers:
-        check_layer(layer, model, prompts[which["prompts"][0]])
 
     started = time.time()
     for p, prompt in enumerate(which["prompts"]):
         ids = prompts[prompt]
-        clean = log_probabilities(model, ids)
+        with switched_off(model, []):
+            clean = log_probabilities(model, ids)
         for l, layer in enumerate(which["layers"]):
             for h, head in enumerate(which["heads"]):
-                handle = layers[layer].replace([range(head * span, (head + 1) * span)], choice)
-                scores[l, h, p] = kl(clean, log_probabilities(model, ids))
-                handle.remove()
+                switch = Switch(layer, head, choice.kind, choice.epsilon, choice.mean_of, choice.granularity)
+                with switched_off(model, [switch], check=False):
+                    scores[l, h, p] = kl(clean, log_probabilities(model, ids))
         print(f"prompt {p + 1}/{len(which['prompts'])}, {time.time() - started:.0f} s", file=sys.stderr)
 
     if choice.output.endswith(".npy"):
