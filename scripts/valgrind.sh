@@ -12,7 +12,7 @@ if ! command -v valgrind >/dev/null; then
     echo "skipped: valgrind is not installed"
     exit 77
 fi
-export CARAVAN_SHARED=/absent CARAVAN_SMOLLM2=/absent CARAVAN_TEST_SPARSE=1
+export CARAVAN_SHARED=/absent CARAVAN_SMOLLM2=/absent CARAVAN_TOKENIZERS=/absent CARAVAN_TEST_SPARSE=1
 export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive CK_DEFAULT_TIMEOUT=1000
 exec valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect,possible \
     --errors-for-leak-kinds=definite,indirect,possible --suppressions="$here/valgrind.supp" "$@"
