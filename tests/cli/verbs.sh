@@ -75,6 +75,16 @@ run "$CARAVAN" inspect model --json
 for text in '"architecture": "LlamaForCausalLM"' '"num_key_value_heads": 2' '"name": "model.safetensors"'; do
     holds 'inspect --json' out "$text"
 done
+run "$CARAVAN" inspect "$fixtures"/../families/gemma3
+for line in 'norms                     attention attention_output mlp mlp_output' 'qk_norm                   head' \
+    'activation                gelu_tanh' 'embedding_scale           5.65685425'; do
+    holds 'inspect Gemma 3' out "$line"
+done
+run "$CARAVAN" inspect "$fixtures"/../families/gpt2
+for line in 'norm                      layer' 'learned_positions         true' 'rope                      kind none' \
+    'sliding_layers            none' 'biases                    q k v o mlp'; do
+    holds 'inspect GPT-2' out "$line"
+done
 mkdir mute
 cp "$fixtures"/gqa/config.json "$fixtures"/gqa/model.safetensors mute
 run "$CARAVAN" inspect mute

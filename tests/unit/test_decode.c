@@ -160,6 +160,12 @@ START_TEST(every_ablation_with_biases_and_tied_embeddings)
 }
 END_TEST
 
+START_TEST(every_ablation_in_every_kind_of_decoder)
+{
+    check_everything(tiny_kind(_i), 250 + (uint64_t)_i);
+}
+END_TEST
+
 START_TEST(any_number_of_threads_gives_the_same_tokens)
 {
     cv_config config = tiny_config();
@@ -306,7 +312,7 @@ END_TEST
 
 START_TEST(operations_are_those_estimated)
 {
-    cv_model *model = tiny_model(tiny_config(), 700);
+    cv_model *model = tiny_model(_i ? tiny_kind(_i - 1) : tiny_config(), 700);
     static sample s;
     s = (sample){0};
     everything(&s);
@@ -424,11 +430,12 @@ int main(void)
     TCase *tests = tcase_create("decode");
     tcase_add_test(tests, every_ablation_with_grouped_queries);
     tcase_add_test(tests, every_ablation_with_biases_and_tied_embeddings);
+    tcase_add_loop_test(tests, every_ablation_in_every_kind_of_decoder, 0, TINY_KINDS);
     tcase_add_test(tests, any_number_of_threads_gives_the_same_tokens);
     tcase_add_test(tests, answers_end_where_the_model_ends_them);
     tcase_add_test(tests, no_tokens_and_one_token);
     tcase_add_test(tests, frequencies_are_the_models_probabilities);
-    tcase_add_test(tests, operations_are_those_estimated);
+    tcase_add_loop_test(tests, operations_are_those_estimated, 0, TINY_KINDS + 1);
     tcase_add_test(tests, checkpoints_of_every_kind);
     tcase_add_test(tests, what_cannot_be_continued_is_refused);
     return run_suite(tests);

@@ -60,7 +60,7 @@ START_TEST(states_are_the_plain_ones_and_the_same_bits_for_any_number_of_threads
 {
     static sample s;
     make(&s, 24);
-    cv_model *model = tiny_model(tiny_config(), 5);
+    cv_model *model = tiny_model(_i ? tiny_kind(_i - 1) : tiny_config(), 5);
     size_t d = 32, kv_floats = 3 * LENGTH * 2 * 3 * 8;
     float *ends = cv_alloc_floats(SEQUENCES * d), *kv = cv_alloc_floats(SEQUENCES * kv_floats);
     uint64_t operations = 0;
@@ -131,7 +131,8 @@ int main(void)
 {
     TCase *tests = tcase_create("prefill");
     tcase_add_test(tests, a_prompt_is_there_once_for_each_group);
-    tcase_add_test(tests, states_are_the_plain_ones_and_the_same_bits_for_any_number_of_threads);
+    tcase_add_loop_test(tests, states_are_the_plain_ones_and_the_same_bits_for_any_number_of_threads, 0,
+                        TINY_KINDS + 1);
     tcase_add_test(tests, an_error_side_by_side_is_the_first);
     return run_suite(tests);
 }

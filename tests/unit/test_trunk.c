@@ -198,6 +198,8 @@ START_TEST(bytes_are_those_held)
     ck_assert_uint_eq(cv_trunk_bytes(s.model, &s.trie, &(cv_head_group){heads, 0}), 4 * clean);
     ck_assert_uint_eq(cv_trunk_bytes(s.model, &s.trie, &(cv_head_group){heads, 1}), 4 * (clean + rows * (HD + 8)));
     ck_assert_uint_eq(cv_trunk_bytes(s.model, &s.trie, &(cv_head_group){heads + 1, 2}), 4 * (clean + rows * (HD + 16)));
+    s.model->config.norms |= CV_NORM_ATTENTION_OUTPUT; /* attention's output and the stream before it joins */
+    ck_assert_uint_eq(cv_trunk_bytes(s.model, &s.trie, NULL), 4 * (clean + 2 * rows * d));
     unmake(&s);
 }
 END_TEST
