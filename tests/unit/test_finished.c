@@ -167,7 +167,9 @@ static const struct {
 
 START_TEST(bad_manifests_are_refused)
 {
-    write_run(true);
+    cv_h5 *file = begin("a", "uniform_attention");
+    write_set(file, 0, 0, 0, true);
+    commit(file);
     write_manifest(manifests[_i].manifest);
     refuse(manifests[_i].text);
 }
@@ -175,23 +177,18 @@ END_TEST
 
 START_TEST(a_run_that_is_not_done_is_refused)
 {
-    write_run(true);
-    char *path = scratch_path("manifest.json");
-    ck_assert_int_eq(remove(path), 0);
+    commit(begin("a", "uniform_attention"));
     refuse("has no manifest.json: it is no results folder, or its run is not done");
-    free(path);
 }
 END_TEST
 
-/* Each puts something else in the place of b's second file. */
+/* Each makes b's file what it should not be. */
 static void other_model(void)
 {
-    cv_h5 *file = begin("b", "value_scale-kv_group");
-    cv_h5_text_attribute(file, "/", "note", "made by hand");
+    cv_h5 *file = begin("a", "value_scale-kv_group");
     write_set(file, 0, 0, 0, true);
     commit(file);
-    char *from = scratch_path("a/value_scale-kv_group/scores.h5"),
-         *to = scratch_path("b/value_scale-kv_group/scores.h5");
+    char *from = scratch_path("a"), *to = scratch_path("b");
     ck_assert_int_eq(rename(from, to), 0);
     free(from);
     free(to);
@@ -267,11 +264,9 @@ static const struct {
 
 START_TEST(foreign_files_are_refused)
 {
-    write_run(true);
     files[_i].change();
-    if (files[_i].change == other_model)
-        write_manifest("{\"name\": \"j\", \"models\": [{\"name\": \"b\"}], \"definitions\": {\"ablations\": "
-                       "[{\"name\": \"value_scale-kv_group\", \"granularity\": \"kv_group\"}]}}");
+    write_manifest("{\"name\": \"j\", \"models\": [{\"name\": \"b\"}], \"definitions\": {\"subspace\": {\"rank\": 2}, "
+                   "\"ablations\": [{\"name\": \"value_scale-kv_group\", \"granularity\": \"kv_group\"}]}}");
     refuse(files[_i].text);
 }
 END_TEST
