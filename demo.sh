@@ -2,8 +2,8 @@
 # Installs what is missing, builds Caravan, and runs the demo job on two ranks: every attention head of
 # four small chat models is switched off in turn, and the ten that matter most for refusals are printed;
 # then groups of heads are searched for, and what switching them off does to the models' answers and
-# abilities is measured. The results lie in results/demo afterwards, a table of the latter in
-# results/demo.md.
+# abilities is measured; last, which heads the models share, within one base and across two. The results lie in
+# results/demo afterwards, tables of answers, abilities and shared heads in results/demo.md.
 set -euo pipefail
 cd "$(dirname "$0")"
 . scripts/common.sh
@@ -21,7 +21,7 @@ say "sweeping the demo models on two ranks"
 OMP_NUM_THREADS=1 "${launch[@]}" build/release/bin/caravan run jobs/demo/job.json
 
 {
-    echo "# The demo's table: answers and abilities with groups of heads switched off"
+    echo "# The demo's tables: answers and abilities with groups of heads switched off, and the heads that models share"
     echo
     echo "Made by \`./demo.sh\` from the results of jobs/demo/job.json. asr is the share of answers that the paper's"
     echo "judge does not call a refusal (docs/judges.md), with Wilson's 95 % interval."

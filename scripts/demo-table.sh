@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# scripts/demo-table.sh RESULTS: what ablation does to the answers and the abilities of a run's models, as
-# Markdown on stdout, from RESULTS/MODEL/ABLATION/asr.csv and utility.csv.
+# scripts/demo-table.sh RESULTS: what ablation does to the answers and the abilities of a run's models, and which
+# heads they share, as Markdown on stdout, from RESULTS/MODEL/ABLATION/asr.csv and utility.csv and
+# RESULTS/overlap_nulls.csv.
 set -euo pipefail
 [ $# -eq 1 ] || {
     echo "usage: scripts/demo-table.sh RESULTS" >&2
@@ -34,3 +35,23 @@ for asr in "$1"/*/*/asr.csv; do
         "$folder/utility.csv"
     echo
 done
+
+[ -f "$1/overlap_nulls.csv" ] || exit 0
+echo "### Heads that the models share: the top 10 of each"
+echo
+echo "bases: whether the two models grew from one base model. p: the probability of sharing so many heads if they lay"
+echo "anywhere (uniform), anywhere within their layers, or where harmless prompts put them but for residuals that are"
+echo "permuted over all heads or within layers (docs/overlap.md)."
+echo
+echo "| score | bases | models | shared, 95 % interval | by chance | p uniform | p layers | p general | p general, layers | RBO | tau, 95 % interval |"
+echo "|---|---|---|---|---|---|---|---|---|---|---|"
+for bases in same other unknown; do
+    awk -F , -v bases="$bases" "$by_name"'
+        function range(name) { return get(name "_low") == "" ? "" : sprintf(" (%.3g to %.3g)", get(name "_low"), get(name "_high")) }
+        get("bases") == bases && get("k") == 10 && (get("score") == "ships" || get("score") == "angle") {
+            print "| " get("score") " | " bases " | " get("model_a") ", " get("model_b") " | " get("shared") range("shared") " | " \
+                sprintf("%.2f | %.2g | %.2g | %.2g | %.2g | %.3f", get("expected_uniform"), get("p_uniform"), get("p_layers"), \
+                    get("p_general"), get("p_general_layers"), get("rbo")) " | " sprintf("%.3f", get("kendall_tau")) range("tau") " |" }' \
+        "$1/overlap_nulls.csv"
+done
+echo
