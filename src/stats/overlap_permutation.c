@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAMILIES = 2, GENERAL_NULLS = 2, ROUNDS_A_BLOCK = 256 };
+enum { FAMILIES = 2, GENERAL_NULLS = 2 };
 
 /* How often chance did as well as a pair, or better. */
 typedef struct tally {
@@ -288,9 +288,17 @@ static void report(const cv_overlap_work *work, const family *f, const tally *ta
     }
 }
 
+/* So many rounds that a wish to stop is heard within a second or so. */
+static size_t rounds_a_block(size_t pairs)
+{
+    size_t rounds = 50000 / (pairs + 1);
+    return rounds < 16 ? 16 : rounds > 256 ? 256 : rounds;
+}
+
 bool cv_overlap_permute(const cv_overlap_work *work, cv_error *err)
 {
     size_t rounds = work->options->permutations, num_k = work->options->num_top_k;
+    size_t block = rounds_a_block(work->result->num_pairs);
     if (rounds == 0 || num_k == 0) return true;
     family families[FAMILIES] = {{.score = CV_OVERLAP_SHIPS, .control = CV_OVERLAP_SHIPS_HARMLESS},
                                  {.score = CV_OVERLAP_ANGLE, .control = CV_OVERLAP_ANGLE_HARMLESS}};
@@ -303,7 +311,7 @@ bool cv_overlap_permute(const cv_overlap_work *work, cv_error *err)
         totals[f] = make_tallies(families[f].num, num_k);
     }
     for (size_t begin = 0, end; ok && begin < rounds; begin = end) {
-        end = begin + ROUNDS_A_BLOCK < rounds ? begin + ROUNDS_A_BLOCK : rounds;
+        end = begin + block < rounds ? begin + block : rounds;
         play_rounds(work, families, begin, end, totals);
         ok = cv_overlap_goes_on(work->options, err);
     }

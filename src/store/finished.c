@@ -187,6 +187,8 @@ static bool read_item(const char *path, int rank, cv_finished_scores *item, cv_e
 static bool read_items(const manifest *m, cv_finished *out, cv_error *err)
 {
     size_t models = json_array_size(m->models), ablations = json_array_size(m->ablations);
+    if (models * ablations > MOST_ENTRIES)
+        return cv_bad_input(err, "%s: has more than %d models under ablations", m->path, MOST_ENTRIES);
     out->items = cv_calloc(models * ablations, sizeof *out->items);
     out->count = models * ablations;
     for (size_t i = 0; i < out->count; i++) {
