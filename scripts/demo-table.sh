@@ -54,4 +54,3 @@ for bases in same other unknown; do
                     get("p_general"), get("p_general_layers"), get("rbo")) " | " sprintf("%.3f", get("kendall_tau")) range("tau") " |" }' \
         "$1/overlap_nulls.csv"
 done
-echo
