@@ -10,25 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 660, MOST_LABEL = 34, SERIES_STEP = 11, ROW_PADDING = 9, RIGHT = 24 };
-
-/* The label's first characters, and an ellipsis where that is not all of it. */
-static void put_label(cv_buffer *out, double x, double y, const char *label)
-{
-    cv_buffer text = {0};
-    size_t bytes = 0, characters = 0;
-    for (; label[bytes] && characters <= MOST_LABEL; bytes++)
-        characters += ((unsigned char)label[bytes] & 0xc0) != 0x80;
-    if (characters > MOST_LABEL) {
-        bytes--; /* the character that is too much, whose first byte was the last one counted */
-        cv_buffer_append(&text, label, bytes);
-        cv_buffer_puts(&text, "\xe2\x80\xa6");
-    } else {
-        cv_buffer_puts(&text, label);
-    }
-    cv_svg_text(out, x, y, CV_ANCHOR_END, CV_SVG_NORMAL, text.data);
-    cv_buffer_free(&text);
-}
+enum { WIDTH = 660, SERIES_STEP = 11, ROW_PADDING = 9, RIGHT = 24 };
 
 static cv_scale scale_of(const cv_dots *plot, double left)
 {
@@ -64,8 +46,8 @@ static void draw_dot(cv_buffer *out, const cv_dots *plot, const cv_scale *scale,
 static double label_width(const cv_dots *plot)
 {
     double widest = 40;
-    for (size_t r = 0; r < plot->rows; r++) widest = fmax(widest, cv_svg_text_width(plot->labels[r], CV_SVG_NORMAL));
-    return fmin(widest, (MOST_LABEL + 1) * 0.62 * CV_SVG_NORMAL);
+    for (size_t r = 0; r < plot->rows; r++) widest = fmax(widest, cv_svg_label_width(plot->labels[r]));
+    return widest;
 }
 
 void cv_dots_draw(cv_buffer *out, const cv_dots *plot)
@@ -85,7 +67,7 @@ void cv_dots_draw(cv_buffer *out, const cv_dots *plot)
     cv_svg_axis_below(out, &scale, bottom, top, plot->axis);
     for (size_t r = 0; r < plot->rows; r++) {
         double middle = top + (double)r * row_height + row_height / 2;
-        put_label(out, left - 10, middle + 4, plot->labels[r]);
+        cv_svg_label(out, left - 10, middle + 4, CV_ANCHOR_END, plot->labels[r]);
         for (size_t s = 0; s < plot->num_series; s++) {
             double offset = ((double)s - (double)(plot->num_series - 1) / 2) * SERIES_STEP;
             draw_dot(out, plot, &scale, r, s, middle + offset);

@@ -35,13 +35,13 @@ static char *contents_of(const cv_source *source)
     cv_buffer out = {0};
     char anchor[32];
     cv_buffer_puts(&out, "<ul>\n");
-    put_link(&out, "summary", "Summary");
+    if (source->num_runs > 0) put_link(&out, "summary", "Summary");
     for (size_t i = 0; i < source->num_runs; i++) {
         char *label = cv_run_label(source, &source->runs[i]);
         put_link(&out, anchor_of(i, anchor), label);
         free(label);
     }
-    if (source->num_runs > 1 || source->overlap.rows > 0) put_link(&out, "models", "Across models");
+    if (source->num_runs > 1 || source->comparison) put_link(&out, "models", "Across models");
     put_link(&out, "definitions", "Definitions");
     put_link(&out, "provenance", "Provenance");
     cv_buffer_puts(&out, "</ul>");
@@ -67,7 +67,7 @@ static void fill(cv_page *page, const cv_source *source)
 {
     const json_t *definitions = json_object_get(source->manifest, "definitions");
     const char *judge = json_string_value(json_object_get(json_object_get(definitions, "evaluate"), "asr_judge"));
-    cv_section_summary(page, source);
+    if (source->num_runs > 0) cv_section_summary(page, source);
     for (size_t i = 0; i < source->num_runs; i++) add_run(page, source, i, judge);
     cv_section_models(page, source);
     cv_section_definitions(page, source);
@@ -78,6 +78,7 @@ static bool write_page(const cv_page *page, const cv_source *source, const char 
 {
     cv_buffer out = {0}, title = {0};
     const char *name = json_string_value(json_object_get(source->manifest, "name"));
+    if (!source->manifest) name = "comparison of models";
     char *contents = contents_of(source);
     cv_buffer_printf(&title, "Caravan: %s", name ? name : "results");
     cv_page_compose(&out, page, title.data, contents);

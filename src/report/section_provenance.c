@@ -96,6 +96,7 @@ static void add_tree(cv_page *page, const char *name, const char *caption, const
 
 static void add_models(cv_page *page, const json_t *models)
 {
+    if (!models) return;
     cv_sheet sheet = cv_sheet_make("Models.");
     cv_sheet_add_column(&sheet, "model", CV_CELL_TEXT, NULL);
     cv_sheet_add_column(&sheet, "architecture", CV_CELL_TEXT, NULL);
@@ -126,6 +127,10 @@ static void add_files(cv_page *page, const json_t *manifest)
     const json_t *models = json_object_get(manifest, "models"), *tasks = json_object_get(manifest, "utility");
     const char *set;
     json_t *value;
+    if (!manifest) {
+        cv_sheet_free(&sheet);
+        return;
+    }
     cv_sheet_add_column(&sheet, "of", CV_CELL_TEXT, NULL);
     cv_sheet_add_column(&sheet, "file", CV_CELL_TEXT, NULL);
     cv_sheet_add_column(&sheet, "SHA-256", CV_CELL_TEXT, NULL);
@@ -150,6 +155,7 @@ static void add_ranks(cv_page *page, const json_t *ranks)
     static const char *const columns[] = {"rank",       "host",         "threads",        "openblas_core",
                                           "operations", "busy_seconds", "gemm_peak_flops"};
     enum { COLUMNS = sizeof columns / sizeof columns[0] };
+    if (!ranks) return;
     cv_sheet sheet = cv_sheet_make("Ranks.");
     for (size_t c = 0; c < COLUMNS; c++)
         cv_sheet_add_column(&sheet, columns[c], c == 1 || c == 3 ? CV_CELL_TEXT : CV_CELL_NUMBER, NULL);
@@ -178,13 +184,13 @@ void cv_section_provenance(cv_page *page, const cv_source *source)
 {
     const json_t *manifest = source->manifest;
     cv_page_heading(page, 2, "provenance", "Provenance");
-    cv_page_paragraph(page,
-                      "From manifest.json of the results. The prompts' texts are not on this page, nor are answers.");
+    cv_page_paragraph(page, "From the results' manifest. Neither prompts' texts nor answers are on this page.");
     add_tree(page, "provenance-versions", "Versions.", "", json_object_get(manifest, "versions"));
     add_models(page, json_object_get(manifest, "models"));
     add_tree(page, "provenance-choices", "Choices, defaults included.", "", json_object_get(manifest, "definitions"));
     add_files(page, manifest);
     add_ranks(page, json_object_get(manifest, "ranks"));
     add_tree(page, "provenance-performance", "Work and time.", "", json_object_get(manifest, "performance"));
+    add_tree(page, "provenance-comparison", "The comparison of models.", "", source->comparison);
     add_job(page, json_object_get(manifest, "job"));
 }

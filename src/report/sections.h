@@ -25,8 +25,9 @@ void cv_section_sahara(cv_page *page, const cv_source_run *run);
 void cv_section_answers(cv_page *page, const cv_source_run *run, const char *judge);
 void cv_section_utility(cv_page *page, const cv_source_run *run);
 
-/* Which heads several runs share, and the statistics of overlap. */
+/* Which heads several runs share, and what their comparison says, if there is one. */
 void cv_section_models(cv_page *page, const cv_source *source);
+void cv_section_overlap(cv_page *page, const cv_source *source);
 
 void cv_section_definitions(cv_page *page, const cv_source *source);
 void cv_section_provenance(cv_page *page, const cv_source *source);

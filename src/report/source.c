@@ -43,8 +43,12 @@ void cv_source_free(cv_source *source)
     free(source->runs);
     free(source->folder);
     json_decref(source->manifest);
+    json_decref(source->comparison);
     cv_csv_table_free(&source->overlap);
+    cv_csv_table_free(&source->nulls);
+    cv_csv_table_free(&source->shared);
     cv_csv_table_free(&source->depth);
+    cv_csv_table_free(&source->depth_distance);
     cv_csv_table_free(&source->concentration);
     *source = (cv_source){0};
 }
@@ -216,17 +220,32 @@ static bool read_common(cv_source *source, const char *file, cv_csv_table *table
     return ok;
 }
 
+/* overlap.json comes after the tables: without it they are a leftover, or half of a comparison. */
+static bool read_comparison(cv_source *source, cv_error *err)
+{
+    char *file = cv_path_join(source->folder, "overlap.json");
+    bool is_there = cv_file_exists(file);
+    if (is_there) source->comparison = cv_json_load(file, 0, err);
+    free(file);
+    return !is_there || (source->comparison && read_common(source, "overlap.csv", &source->overlap, err) &&
+                         read_common(source, "overlap_nulls.csv", &source->nulls, err) &&
+                         read_common(source, "overlap_heads.csv", &source->shared, err) &&
+                         read_common(source, "depth.csv", &source->depth, err) &&
+                         read_common(source, "depth_distance.csv", &source->depth_distance, err) &&
+                         read_common(source, "concentration.csv", &source->concentration, err));
+}
+
 bool cv_source_read(const char *folder, cv_source *source, cv_error *err)
 {
     *source = (cv_source){.folder = cv_strdup(folder)};
     char *file = cv_path_join(folder, "manifest.json");
-    bool ok = cv_file_exists(file) ||
-              cv_bad_input(err, "%s: is not there; name the results folder of a run that is done", file);
-    if (ok) source->manifest = cv_json_load(file, 0, err);
-    ok = source->manifest && read_runs(source, file, err) &&
-         read_common(source, "overlap.csv", &source->overlap, err) &&
-         read_common(source, "depth.csv", &source->depth, err) &&
-         read_common(source, "concentration.csv", &source->concentration, err);
+    bool ok = read_comparison(source, err);
+    if (ok && cv_file_exists(file)) {
+        source->manifest = cv_json_load(file, 0, err);
+        ok = source->manifest && read_runs(source, file, err);
+    } else if (ok && !source->comparison) {
+        ok = cv_bad_input(err, "%s: is not there; name the results folder of a run that is done", file);
+    }
     free(file);
     if (!ok) cv_source_free(source);
     return ok;

@@ -29,14 +29,16 @@ typedef struct cv_source_run {
 
 typedef struct cv_source {
     char *folder;        /* owned */
-    json_t *manifest;    /* owned */
+    json_t *manifest;    /* the run's, owned; NULL for a folder of nothing but a comparison of runs */
     cv_source_run *runs; /* [num_runs] models in the job's order, each with its ablations; owned */
     size_t num_runs;
-    cv_csv_table overlap, depth, concentration; /* empty where models were not compared */
+    /* Where models were compared: overlap.json (owned) and its tables; else NULL and empty. */
+    json_t *comparison;
+    cv_csv_table overlap, nulls, shared, depth, depth_distance, concentration;
 } cv_source;
 
-/* Bad input if the folder holds no finished results, or what it holds is damaged. On error nothing is to be
- * freed. */
+/* Of a run, or of caravan overlap. Bad input if the folder holds no finished results, or what it holds is damaged. On
+ * error nothing is to be freed. */
 bool cv_source_read(const char *folder, cv_source *source, cv_error *err);
 void cv_source_free(cv_source *source);
 

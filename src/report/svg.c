@@ -111,6 +111,34 @@ void cv_svg_text_on(cv_buffer *out, double x, double y, int size, cv_colour grou
     close_text(out, text);
 }
 
+enum { MOST_LABEL = 34 }; /* characters */
+
+/* Bytes of the first MOST_LABEL characters; all of a shorter name. */
+static size_t label_bytes(const char *name)
+{
+    size_t bytes = 0, characters = 0;
+    for (; name[bytes]; bytes++) {
+        characters += ((unsigned char)name[bytes] & 0xc0) != 0x80;
+        if (characters > MOST_LABEL) break;
+    }
+    return bytes;
+}
+
+void cv_svg_label(cv_buffer *out, double x, double y, cv_anchor anchor, const char *name)
+{
+    cv_buffer text = {0};
+    size_t bytes = label_bytes(name);
+    cv_buffer_append(&text, name, bytes);
+    if (name[bytes]) cv_buffer_puts(&text, "\xe2\x80\xa6");
+    cv_svg_text(out, x, y, anchor, CV_SVG_NORMAL, text.data);
+    cv_buffer_free(&text);
+}
+
+double cv_svg_label_width(const char *name)
+{
+    return fmin(cv_svg_text_width(name, CV_SVG_NORMAL), (MOST_LABEL + 1) * 0.62 * CV_SVG_NORMAL);
+}
+
 double cv_svg_text_width(const char *text, int size)
 {
     size_t characters = 0;
@@ -271,13 +299,13 @@ double cv_svg_legend(cv_buffer *out, double x, double y, double width, const cha
 {
     double right = x, foot = y;
     for (size_t i = 0; i < count; i++) {
-        double wide = 14 + cv_svg_text_width(names[i], CV_SVG_NORMAL) + 14;
+        double wide = 14 + cv_svg_label_width(names[i]) + 14;
         if (right > x && right + wide > x + width) {
             right = x;
             foot += 18;
         }
         cv_svg_marker(out, right + 6, foot - 4, i, NULL);
-        cv_svg_text(out, right + 16, foot, CV_ANCHOR_START, CV_SVG_NORMAL, names[i]);
+        cv_svg_label(out, right + 16, foot, CV_ANCHOR_START, names[i]);
         right += wide;
     }
     return count > 0 ? foot - y + 18 : 0;

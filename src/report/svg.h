@@ -23,6 +23,9 @@ void cv_svg_close(cv_buffer *out);
 /* Letters whose foot is at y. The weight is normal, or bold for a heading. */
 void cv_svg_text(cv_buffer *out, double x, double y, cv_anchor anchor, int size, const char *text);
 void cv_svg_heading(cv_buffer *out, double x, double y, const char *text);
+/* A foreign name, whose first characters stand for all of it where it is long; and how wide it will about be. */
+void cv_svg_label(cv_buffer *out, double x, double y, cv_anchor anchor, const char *name);
+double cv_svg_label_width(const char *name);
 /* Small letters with a rim of the ground's colour, to be read upon a crowd of marks. */
 void cv_svg_text_upon(cv_buffer *out, double x, double y, cv_anchor anchor, const char *text);
 /* Turned by a quarter to the left, read upwards, centred at (x, y). */

@@ -276,6 +276,8 @@ def check_hostile(page, caravan, folder, shots):
     expect("hostile: no elements", page.evaluate("document.querySelectorAll('img, script:not(body > script)').length") == 0)
     expect("hostile: groups in tables and pictures", page.evaluate(
         f"Array.from(document.querySelectorAll('th')).some(t => t.textContent.startsWith('<img'))"))
+    expect("hostile: names in what compares models", page.evaluate(
+        "document.getElementById('overlap-title').parentNode.querySelectorAll('text').length") >= 2 * 4 + 2 * 6)
     check_structure(page, "hostile")
     check_sight(page, "hostile")
     if shots:

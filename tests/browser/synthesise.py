@@ -101,6 +101,32 @@ def write_answers(folder, chance, args, groups, rows):
               utility)
 
 
+def write_comparison(folder, chance, args, models):
+    """As caravan overlap does; here names of models are free texts."""
+    members = models + ([HOSTILE.replace("\x07", "")] if args.hostile else [])
+    pairs = [(a, ABLATION, b, ABLATION) for i, a in enumerate(members) for b in members[i + 1:]]
+    rows, nulls = [], []
+    for pair in pairs:
+        for k in (5, 10):
+            shared = chance.randrange(k + 1)
+            rows.append([*pair, "ships", k, shared, 0.5, shared / (2 * k - shared), 0.01, 0.5, 0.3, 0.1, 0.4])
+            nulls.append([*pair, "same", "ships", k, shared, 0, k, 0.5, 0.01, 0.02, 0.2, 0.3, 0.4, 0.3, 0.2, 0.1])
+    write_csv(f"{folder}/overlap.csv",
+              "model_a,ablation_a,model_b,ablation_b,score,k,shared,expected,jaccard,p_value,rbo,kendall_tau,tau_low,"
+              "tau_high", rows)
+    write_csv(f"{folder}/overlap_nulls.csv",
+              "model_a,ablation_a,model_b,ablation_b,bases,score,k,shared,shared_low,shared_high,expected_uniform,"
+              "p_uniform,q_uniform,p_layers,p_general,p_general_layers,kendall_tau,tau_low,tau_high", nulls)
+    write_csv(f"{folder}/depth.csv", "model,ablation,score,layer,relative_depth,share",
+              [[member, ABLATION, "ships", layer, (layer + 0.5) / args.layers, chance.random() / args.layers]
+               for member in members for layer in range(args.layers)])
+    write_csv(f"{folder}/concentration.csv", "model,ablation,score,heads,gini,gini_low,gini_high,k,top_share",
+              [[member, ABLATION, "ships", 7, 0.5, 0.4, 0.6, 10, 0.8] for member in members])
+    with open(f"{folder}/overlap.json", "w", encoding="utf-8") as file:
+        json.dump({"members": [{"model": m, "ablation": ABLATION, "layers": args.layers, "heads": args.heads}
+                               for m in members]}, file)
+
+
 def write_manifest(folder, args, models, groups, name):
     prompts = {kind: {"file": f"prompts/{kind}.csv" if not args.hostile else HOSTILE, "sha256": "0" * 64,
                       "prompts": args.prompts} for kind in ("harmful", "harmless")}
@@ -134,6 +160,8 @@ def main():
     groups = ["none"] + [f"sahara:{s}" for s in range(1, 6)] + ([HOSTILE.replace("\x07", "")] if args.hostile else [])
     for number, model in enumerate(models):
         write_run(f"{args.folder}/{model}/{ABLATION}", random.Random(number), args, groups)
+    if args.models > 1:
+        write_comparison(args.folder, random.Random(0), args, models)
     write_manifest(args.folder, args, models, groups, HOSTILE if args.hostile else "made up")
 
 

@@ -47,6 +47,20 @@ for file in files:
 raise SystemExit(len(files) < 5)
 END
 
+# ---- a comparison of runs ----
+
+sed 's/"path": "model"/"path": "second"/; s/"m"/"other"/; s/"output": "results"/"output": "second-results"/' sweep.json >second.json
+run "$CARAVAN" run second.json
+equal 'second run: exit code' 0 "$code"
+run "$CARAVAN" overlap results second-results --output compared
+equal 'overlap: exit code' 0 "$code"
+run "$CARAVAN" report compared
+equal 'comparison: exit code' 0 "$code"
+for text in 'Caravan: comparison of models' 'How concentrated the scores are' 'other'; do
+    holds 'comparison: the page' compared/report.html "$text"
+done
+expect 'comparison: a picture' [ -s compared/figures/depth.svg ]
+
 # ---- refused ----
 
 mkdir empty

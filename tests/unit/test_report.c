@@ -105,17 +105,52 @@ END_TEST
 START_TEST(overlap_is_drawn_where_it_was_measured)
 {
     make_results();
+    put_file("overlap.json", "{\"permutations\": 10000, \"members\": []}");
     put_file("overlap.csv", "model_a,ablation_a,model_b,ablation_b,score,k,shared,expected,jaccard,p_value,rbo,"
                             "kendall_tau,tau_low,tau_high\n"
                             "a,uniform_attention,b,uniform_attention,ships,10,8,1.5,0.7,0.001,0.9,0.8,0.7,0.85\n"
                             "a,uniform_attention,b,uniform_attention,specificity,10,,,,,,,,\n"
                             "a,uniform_attention,<other>,uniform_attention,ships,10,4,1,1,1,1,1,1,1\n");
     char *page = make_report(), *svg = read_text("figures/overlap.svg");
-    ck_assert_uint_eq(count_of(svg, "<title>a and b: 8 shared, 1.5 expected, p 0.001</title>"), 2);
+    ck_assert_uint_eq(count_of(svg, "<title>a and b: shared 8; by chance 1.5, p 0.001; Kendall&#39;s tau 0.8</title>"),
+                      2);
     ck_assert_uint_eq(count_of(page, "<td class=\"n\">0.8 (0.7 to 0.85)</td>"), 1);
-    ck_assert_uint_eq(count_of(page, "&lt;other&gt;, uniform_attention"), 1);
+    ck_assert_uint_eq(count_of(page, "<td>&lt;other&gt;</td>"), 1);
     free(page);
     free(svg);
+}
+END_TEST
+
+START_TEST(a_comparison_alone_has_a_page_too)
+{
+    put_file("overlap.json", "{\"members\": [{\"model\": \"a\", \"ablation\": \"x\", \"layers\": 2, \"heads\": 3},\n"
+                             " {\"model\": \"b\", \"ablation\": \"y\", \"layers\": 2, \"heads\": 3},\n"
+                             " {\"model\": \"c\", \"ablation\": \"x\", \"layers\": 9, \"heads\": 3}, 7, {}]}");
+    put_file("overlap_nulls.csv", "model_a,ablation_a,model_b,ablation_b,bases,score,k,shared,shared_low,shared_high,"
+                                  "p_uniform,q_uniform\na,x,b,y,same,ships,10,1,0,2,0.25,0.75\n");
+    put_file("overlap_heads.csv", "model,ablation,score,rank,layer,head,value,shared_by\n"
+                                  "a,x,ships,1,1,2,0.5,2\na,x,ships,2,0,0,0.25,1\na,x,angle,1,1,1,9,1\n"
+                                  "b,y,ships,1,0,1,0.5,1\nb,y,ships,2,1,2,0.125,2\nc,x,ships,1,0,0,1,1\n");
+    put_file("depth.csv",
+             "model,ablation,score,layer,relative_depth,share\na,x,ships,0,0.25,0.75\na,x,ships,1,0.75,0.25\n"
+             "b,y,ships,0,0.25,0.5\nb,y,ships,1,0.75,0.5\na,x,angle,0,0.25,1\n");
+    put_file("concentration.csv", "model,ablation,score,gini,gini_low,gini_high\na,x,ships,0.5,0.25,0.75\n");
+    char *page = make_report(), *svg = read_text("figures/shared.svg"), *depth = read_text("figures/depth.svg");
+    ck_assert_uint_eq(count_of(page, "<title>Caravan: comparison of models</title>"), 1);
+    ck_assert_uint_eq(count_of(page, "<td>same</td><td>ships</td><td class=\"n\">10</td><td class=\"n\">1 (0 to 2)</td>"
+                                     "<td class=\"n\">0.25</td><td class=\"n\">0.75</td>"),
+                      1);
+    ck_assert_uint_eq(count_of(page, "<td class=\"n\">0.5 (0.25 to 0.75)</td>"), 1);
+    ck_assert_uint_eq(count_of(page, "How concentrated the scores are under x.</caption>"), 1);
+    ck_assert_uint_eq(count_of(svg, "<title>L1H2 in a, x: rank 1, 0.5</title>"), 1);
+    ck_assert_uint_eq(count_of(svg, "<title>L1H2 in b, y: rank 2, 0.125</title>"), 1);
+    ck_assert_uint_eq(count_of(svg, "</title></rect>"), 4); /* c is of another shape */
+    ck_assert_uint_eq(count_of(depth, "<title>a, x at 0.25: 0.75</title>"), 1);
+    ck_assert_uint_eq(count_of(depth, "</title></path>"), 2 + 4); /* two curves, four points */
+    ck_assert(is_balanced(svg) && is_balanced(depth));
+    free(page);
+    free(svg);
+    free(depth);
 }
 END_TEST
 
@@ -142,6 +177,7 @@ int main(void)
     tcase_add_test(tests, the_same_results_give_the_same_bytes);
     tcase_add_test(tests, a_page_elsewhere_comes_alone);
     tcase_add_test(tests, overlap_is_drawn_where_it_was_measured);
+    tcase_add_test(tests, a_comparison_alone_has_a_page_too);
     tcase_add_test(tests, little_results_give_a_little_page);
     return run_suite(tests);
 }

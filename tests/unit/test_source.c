@@ -83,6 +83,8 @@ static const struct {
      "intervals.csv: row 1 is L0H0, and in heads.csv L1H2"},
     {"b/uniform_attention/asr.csv", "group\n\"", "asr.csv: line 2: a field's opening quote"},
     {"overlap.csv", "", "overlap.csv: is empty"},
+    {"depth.csv", "a\n1,2\n", "depth.csv: line 2: 2 fields"},
+    {"overlap.json", "[", "overlap.json"},
 };
 
 START_TEST(damage_is_told)
@@ -90,6 +92,7 @@ START_TEST(damage_is_told)
     cv_error err;
     cv_source source;
     make_results();
+    put_file("overlap.json", "{}");
     put_file(broken[_i].file, broken[_i].text);
     ck_assert(!cv_source_read(scratch, &source, &err));
     ck_assert_int_eq(err.status, CV_BAD_INPUT);
