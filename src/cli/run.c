@@ -306,7 +306,7 @@ static bool write_results(cv_session *s, cv_error *err)
            (!s->evaluation || cv_answers_write(s->folder, &s->inputs, s->evaluation, s->verdicts, err)) &&
            (!s->utility || cv_utility_write(s->folder, &s->inputs, s->utility, err)) && write_overlap(s, err) &&
            cv_manifest_write(s->folder, &s->inputs, &s->sources, &run, err) &&
-           (!cv_job_has_scores(&s->inputs.job) || cv_report_write(s->inputs.job.output, NULL, err));
+           cv_report_write(s->inputs.job.output, NULL, err);
 }
 
 static bool print_results(const cv_session *s, cv_error *err)

@@ -274,6 +274,7 @@ static void add_stability(cv_page *page, const cv_source_run *run)
 
 void cv_section_heads(cv_page *page, const cv_source_run *run, size_t most_rows)
 {
+    if (run->layers == 0) return;
     picture_data d = data_of(run);
     add_maps(page, run, &d);
     cv_buffer_puts(&page->html, "<div class=\"figures\">\n");

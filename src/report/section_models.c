@@ -221,7 +221,7 @@ static void add_all_shared(cv_page *page, const cv_source *source)
     member *members = members_of(source, &count);
     for (size_t i = 0; i < count; i++) {
         group g = {.count = 0};
-        bool is_first = true;
+        bool is_first = members[i].count > 0;
         for (size_t j = 0; j < i; j++) is_first &= !is_alike(&members[j], &members[i]);
         for (size_t j = i; is_first && j < count; j++)
             if (is_alike(&members[j], &members[i])) g.members[g.count++] = &members[j];

@@ -57,14 +57,15 @@ static void add_columns(cv_sheet *sheet, bool answers)
 
 static void add_run(cv_sheet *sheet, const cv_source_run *run, bool answers)
 {
+    static const cv_source_head none = {.ships = NAN, .ships_low = NAN, .ships_high = NAN, .angle = NAN};
     char text[64];
-    const cv_source_head *first = &run->heads[0], *specific = most_specific(run);
+    const cv_source_head *first = run->layers ? &run->heads[0] : &none, *specific = most_specific(run);
     cv_sheet_add_text(sheet, run->model);
     cv_sheet_add_text(sheet, run->base ? run->base : "");
     cv_sheet_add_text(sheet, run->ablation);
-    snprintf(text, sizeof text, "%d x %d", run->layers, run->heads_a_layer);
+    snprintf(text, sizeof text, run->layers ? "%d x %d" : "", run->layers, run->heads_a_layer);
     cv_sheet_add_text(sheet, text);
-    cv_sheet_add_text(sheet, cv_head_name(first, text));
+    cv_sheet_add_text(sheet, run->layers ? cv_head_name(first, text) : "");
     if (run->has_ships)
         cv_sheet_add_interval(sheet, first->ships, first->ships_low, first->ships_high);
     else

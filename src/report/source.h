@@ -21,8 +21,8 @@ typedef struct cv_source_head {
 /* One model under one ablation. */
 typedef struct cv_source_run {
     char *model, *base, *ablation; /* base NULL: not told; owned */
-    int layers, heads_a_layer;
-    cv_source_head *heads; /* [layers * heads_a_layer] by rank, owned */
+    int layers, heads_a_layer;     /* 0 in a run that scored no heads */
+    cv_source_head *heads;         /* [layers * heads_a_layer] by rank, owned */
     bool has_ships, has_harmless, has_angles;
     cv_csv_table stability, sahara, asr, judges, utility; /* empty where the job has no such thing */
 } cv_source_run;

@@ -168,6 +168,19 @@ START_TEST(little_results_give_a_little_page)
 }
 END_TEST
 
+START_TEST(answers_alone_have_a_page_too)
+{
+    put_file("manifest.json",
+             "{\"models\": [{\"name\": \"m\"}], \"definitions\": {\"ablations\": [{\"name\": \"x\"}]}}");
+    put_file("m/x/asr.csv", "group,heads,prompts,decode,n,refused,incoherent,asr,asr_low,asr_high,coherent_asr\n"
+                            "none,,harmful,greedy,7,7,0,0,0,0.35,0\n");
+    char *page = make_report();
+    ck_assert_uint_eq(count_of(page, "<title>none, harmful, no refusal: 0 (0 to 0.35)</title>"), 1);
+    ck_assert_uint_eq(count_of(page, "L0H0"), 0);
+    free(page);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("report");
@@ -178,6 +191,7 @@ int main(void)
     tcase_add_test(tests, a_page_elsewhere_comes_alone);
     tcase_add_test(tests, overlap_is_drawn_where_it_was_measured);
     tcase_add_test(tests, a_comparison_alone_has_a_page_too);
+    tcase_add_test(tests, answers_alone_have_a_page_too);
     tcase_add_test(tests, little_results_give_a_little_page);
     return run_suite(tests);
 }
