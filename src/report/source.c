@@ -156,9 +156,11 @@ static bool read_run(const cv_source *source, cv_source_run *run, cv_error *err)
 {
     cv_csv_table heads = {0}, intervals = {0};
     /* A job may ask for answers alone; its runs have no heads. */
+    const json_t *definitions = json_object_get(source->manifest, "definitions");
+    bool scores = json_object_get(definitions, "score") || json_object_get(definitions, "subspace");
     bool ok = read_table(source, run, "asr.csv", false, &run->asr, err) &&
               read_table(source, run, "utility.csv", false, &run->utility, err);
-    bool needed = run->asr.columns == 0 && run->utility.columns == 0;
+    bool needed = scores || (run->asr.columns == 0 && run->utility.columns == 0);
     ok = ok && read_table(source, run, "heads.csv", needed, &heads, err) &&
          (heads.columns == 0 || (read_table(source, run, "intervals.csv", false, &intervals, err) &&
                                  take_heads(run, &heads, err) && take_intervals(run, &intervals, err))) &&
