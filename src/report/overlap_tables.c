@@ -317,6 +317,18 @@ static char *name_of(const cv_study *study, size_t m)
     return cv_buffer_steal(&name);
 }
 
+/* Of the names' column. */
+static int name_width(const cv_study *study)
+{
+    size_t most = strlen("model");
+    for (size_t m = 0; m < study->count; m++) {
+        char *name = name_of(study, m);
+        if (strlen(name) > most) most = strlen(name);
+        free(name);
+    }
+    return (int)most;
+}
+
 static void print_number(FILE *out, int width, double value)
 {
     if (isnan(value))
@@ -325,12 +337,12 @@ static void print_number(FILE *out, int width, double value)
         fprintf(out, "  %*.2g", width, value);
 }
 
-static void print_pair(FILE *out, const cv_study *study, int score, size_t pair, const char *bases)
+static void print_pair(FILE *out, const cv_study *study, int score, size_t pair, const char *bases, int width)
 {
     const cv_overlap_comparison *c = &study->overlap->comparisons[score][pair];
     const cv_overlap_top *top = &c->tops[printed_k(study->overlap)];
     char *a = name_of(study, study->overlap->pairs[pair].a), *b = name_of(study, study->overlap->pairs[pair].b);
-    fprintf(out, "  %-7s  %-16s  %-16s  %6.0f  %8.2f", bases, a, b, top->shared.value,
+    fprintf(out, "  %-7s  %-*s  %-*s  %6.0f  %8.2f", bases, width, a, width, b, top->shared.value,
             top->nulls[CV_NULL_UNIFORM].expected);
     for (int null = 0; null < CV_NUM_OVERLAP_NULLS; null++) print_number(out, 8, top->nulls[null].p);
     fprintf(out, "  %5.3f  %6.3f", c->rbo.value, c->tau.value);
@@ -341,12 +353,12 @@ static void print_pair(FILE *out, const cv_study *study, int score, size_t pair,
 }
 
 /* The rows of one kind of bases; how many there are, printed or not, is added to *rows. */
-static void print_bases(FILE *out, const cv_study *study, int score, const char *bases, size_t *rows)
+static void print_bases(FILE *out, const cv_study *study, int score, const char *bases, int width, size_t *rows)
 {
     for (size_t pair = 0; pair < study->overlap->num_pairs; pair++) {
         if (!study->overlap->comparisons[score][pair].head_by_head) continue;
         if (strcmp(cv_study_bases(study, study->overlap->pairs[pair]), bases) != 0) continue;
-        if ((*rows)++ < MOST_PRINTED) print_pair(out, study, score, pair, bases);
+        if ((*rows)++ < MOST_PRINTED) print_pair(out, study, score, pair, bases, width);
     }
 }
 
@@ -360,16 +372,17 @@ static bool any_pair(const cv_overlap *overlap, int score)
 void cv_study_print(FILE *out, const cv_study *study)
 {
     const cv_overlap *overlap = study->overlap;
+    int width = name_width(study);
     for (int score = 0; score < CV_NUM_OVERLAP_SCORES && overlap->num_top_k > 0; score++) {
         size_t rows = 0;
         if (is_control(score) || !any_pair(overlap, score)) continue;
         fprintf(out, "overlap of the top %zu heads by %s\n", overlap->top_k[printed_k(overlap)],
                 cv_overlap_score_name((cv_overlap_score)score));
-        fprintf(out, "  %-7s  %-16s  %-16s  %6s  %8s  %8s  %8s  %8s  %8s  %5s  %6s\n", "bases", "model", "model",
-                "shared", "expected", "p", "p layer", "p genrl", "p g+lay", "RBO", "tau");
-        print_bases(out, study, score, "same", &rows);
-        print_bases(out, study, score, "other", &rows);
-        print_bases(out, study, score, "unknown", &rows);
+        fprintf(out, "  %-7s  %-*s  %-*s  %6s  %8s  %8s  %8s  %8s  %8s  %5s  %6s\n", "bases", width, "model", width,
+                "model", "shared", "expected", "p", "p layer", "p genrl", "p g+lay", "RBO", "tau");
+        print_bases(out, study, score, "same", width, &rows);
+        print_bases(out, study, score, "other", width, &rows);
+        print_bases(out, study, score, "unknown", width, &rows);
         if (rows > MOST_PRINTED) fprintf(out, "  and %zu pairs more in overlap.csv\n", rows - MOST_PRINTED);
         fputc('\n', out);
     }
@@ -391,8 +404,11 @@ void cv_study_tell_left_out(const cv_study *study)
     if (left_out == 0) return;
     cv_overlap_pair pair = study->overlap->pairs[first];
     const cv_overlap_member *a = &study->members[pair.a], *b = &study->members[pair.b];
+    char *name_a = name_of(study, pair.a), *name_b = name_of(study, pair.b);
     cv_info("%zu of %zu pairs are not of one shape and are not compared head by head, such as %s and %s: %zu layers of "
             "%zu (%s) against %zu of %zu (%s); depth_distance.csv and concentration.csv compare where their scores lie",
-            left_out, study->overlap->num_pairs, study->labels[pair.a].model, study->labels[pair.b].model, a->layers,
-            a->heads, study->labels[pair.a].granularity, b->layers, b->heads, study->labels[pair.b].granularity);
+            left_out, study->overlap->num_pairs, name_a, name_b, a->layers, a->heads, study->labels[pair.a].granularity,
+            b->layers, b->heads, study->labels[pair.b].granularity);
+    free(name_a);
+    free(name_b);
 }

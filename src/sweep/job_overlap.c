@@ -61,6 +61,11 @@ bool cv_job_read_overlap(const cv_job_reader *r, const json_t *top)
     json_t *object = NULL;
     if (!cv_json_object(top, cv_job_at(r, ""), "overlap", CV_OPTIONAL, &object, r->err)) return false;
     if (!object) return true;
+    if (!cv_job_has_scores(r->job))
+        return cv_bad_input(r->err,
+                            "%s: overlap compares scores of heads, and the job computes none; remove it, or add "
+                            "subspace or sahara",
+                            r->file);
     cv_json_place place = cv_job_at(r, "overlap");
     cv_job_overlap_defaults(overlap);
     overlap->enabled = true;

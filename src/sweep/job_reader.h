@@ -37,7 +37,7 @@ bool cv_job_read_prompts(const cv_job_reader *r, const json_t *top);
 bool cv_job_read_format(const cv_job_reader *r, const json_t *top);
 bool cv_job_read_ablations(const cv_job_reader *r, const json_t *top);
 bool cv_job_read_evaluate(const cv_job_reader *r, const json_t *top); /* after ships and sahara */
-bool cv_job_read_overlap(const cv_job_reader *r, const json_t *top);
+bool cv_job_read_overlap(const cv_job_reader *r, const json_t *top);  /* after ships, subspace and sahara */
 
 void cv_job_evaluate_free(cv_job_evaluate *evaluate);
 

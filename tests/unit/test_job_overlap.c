@@ -50,6 +50,8 @@ static const struct {
     {WITH("\"overlap\": {\"top_k\": [1000001]}"), "overlap.top_k has 1000001; numbers of heads lie between"},
     {WITH("\"overlap\": {\"top_k\": [7, 5, 7, 9]}"), "overlap.top_k has 7 twice"},
     {WITH("\"overlap\": {\"permutations\": -1}"), "overlap.permutations is -1; it must lie between 0 and 100000000"},
+    {WITH("\"overlap\": {}, \"ships\": {\"enabled\": false}, \"evaluate\": {\"groups\": [\"none\"]}"),
+     "overlap compares scores of heads, and the job computes none"},
     {WITH("\"overlap\": {\"seed\": 0.5}"), "overlap.seed must be a whole number"},
 };
 
