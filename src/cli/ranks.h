@@ -3,9 +3,13 @@
 #define CV_RANKS_H
 
 #include "cluster/cluster.h"
+#include "cluster/launch.h"
 
-/* On rank 0: one line with ranks, hosts, threads and BLAS kernels, and a warning about threads that get
- * into each other's way or cores left idle. Collective. */
-void cv_ranks_tell(cv_cluster *cluster);
+/* The placements of all ranks [ranks], to be freed with free(); on the other ranks NULL. Collective. */
+cv_placement *cv_ranks_gather(cv_cluster *cluster);
+
+/* On rank 0: lines with ranks, hosts, threads, BLAS kernels, binding, instruction set and memory, and warnings about
+ * threads that get into each other's way, cores left idle, and processors that are not alike. */
+void cv_ranks_tell(const cv_placement *ranks, int count, const cv_memory_need *need);
 
 #endif

@@ -18,6 +18,7 @@
 #include "report/utility_table.h"
 #include "store/identity.h"
 #include "sweep/bytes.h"
+#include "sweep/forecast.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,12 +70,42 @@ void cv_session_status(cv_session *s, cv_run_state state, const char *error)
 
 /* ---- reading ---- */
 
+/* The plan, and what all stages will take: one that cannot be planned is refused before the sweep, not behind it. */
+static bool forecast(cv_session *s, cv_error *err)
+{
+    cv_forecast all;
+    if (!cv_forecast_make(&s->inputs, &all, err)) return false;
+    for (size_t i = 0; i < all.num_stages; i++) {
+        if (all.stages[i].memory_bytes > s->need.rank) s->need.rank = all.stages[i].memory_bytes;
+        if (all.stages[i].thread_bytes > s->need.thread) s->need.thread = all.stages[i].thread_bytes;
+    }
+    for (int m = 0; m < s->inputs.job.num_models; m++)
+        if (s->inputs.models[m]->weight_bytes > s->need.weights) s->need.weights = s->inputs.models[m]->weight_bytes;
+    s->plan = all.sweep;
+    all.sweep = (cv_plan){0};
+    cv_forecast_free(&all);
+    return true;
+}
+
 /* Rank 0 only. */
 static bool load(cv_session *s, const char *path, const cv_job_options *options, cv_error *err)
 {
     cv_job job;
-    return cv_job_load(path, options, &job, err) && cv_inputs_load(&job, &s->inputs, err) &&
-           cv_plan_make(&s->inputs, &s->plan, err) && cv_sources_read(&s->inputs, &s->sources, err);
+    return cv_job_load(path, options, &job, err) && cv_inputs_load(&job, &s->inputs, err) && forecast(s, err) &&
+           cv_sources_read(&s->inputs, &s->sources, err);
+}
+
+/* Whether the run fits into the nodes' memory, before any rank opens a model. Collective. */
+static bool check_memory(cv_session *s, cv_error *err)
+{
+    s->placements = cv_ranks_gather(s->cluster);
+    bool ok = true;
+    if (cv_session_is_first(s)) {
+        char warning[512];
+        ok = cv_memory_check(s->placements, cv_cluster_size(s->cluster), &s->need, warning, sizeof warning, err);
+        if (warning[0]) cv_warn("%s", warning);
+    }
+    return cv_cluster_agree(s->cluster, ok, err);
 }
 
 static bool unpack(cv_session *s, const cv_buffer *packed_inputs, const cv_buffer *packed_plan, cv_error *err)
@@ -247,6 +278,9 @@ static void gather_reports(cv_session *s)
     report.threads = here.threads;
     report.peak = cv_blas_peak(PEAK_SECONDS);
     snprintf(report.blas_core, sizeof report.blas_core, "%s", cv_blas_core());
+    memcpy(report.cpu, here.cpu, sizeof report.cpu);
+    memcpy(report.isa, here.isa, sizeof report.isa);
+    cv_placement_binding(&here, report.binding, sizeof report.binding);
     s->shares = cv_calloc(ranks, sizeof *s->shares);
     if (cv_session_is_first(s)) s->reports = cv_calloc(ranks, sizeof *s->reports);
     cv_cluster_gather(s->cluster, &report, sizeof report, s->reports);
@@ -382,13 +416,16 @@ static bool run_session(cv_session *s, const char *path, const cv_job_options *o
 {
     double start = cv_seconds();
     bool ok = !cv_session_is_first(s) || load(s, path, options, err);
-    ok = cv_cluster_agree(s->cluster, ok, err) && spread_models(s, err) && share(s, err) && check_models(s, err);
+    ok = cv_cluster_agree(s->cluster, ok, err) && check_memory(s, err) && spread_models(s, err) && share(s, err) &&
+         check_models(s, err);
     if (!ok) return false;
     ok = !cv_session_is_first(s) || open_folder(s, err);
     if (!cv_cluster_agree(s->cluster, ok, err)) return false;
     s->load_seconds = cv_seconds() - start;
-    cv_ranks_tell(s->cluster);
-    if (cv_session_is_first(s)) announce(s);
+    if (cv_session_is_first(s)) {
+        cv_ranks_tell(s->placements, cv_cluster_size(s->cluster), &s->need);
+        announce(s);
+    }
     gather_reports(s);
     return cv_session_run(s, err) && finish(s, err);
 }
@@ -412,6 +449,7 @@ static void close_session(cv_session *s, cv_status status)
     cv_words_free(&s->from);
     free(s->reports);
     free(s->shares);
+    free(s->placements);
     free(s->stages);
     cv_cluster_close(s->cluster, status);
 }

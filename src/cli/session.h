@@ -6,6 +6,7 @@
 #include "cli/verb.h"
 #include "cluster/cluster.h"
 #include "cluster/dispatch.h"
+#include "cluster/launch.h"
 #include "report/answers.h"
 #include "report/overlap.h"
 #include "store/folder.h"
@@ -44,10 +45,12 @@ typedef struct cv_session {
     cv_words from;          /* results folders of other runs, whose finished units are taken over */
     cv_scores *scores;
     cv_verdict *verdicts;
-    cv_study overlap;        /* of the run's own models, where the job asks for it */
-    cv_rank_report *reports; /* [ranks] */
-    cv_share *shares;        /* [ranks] what they did in all stages */
-    cv_stage_report *stages; /* [num_stages] what was run */
+    cv_study overlap;         /* of the run's own models, where the job asks for it */
+    cv_rank_report *reports;  /* [ranks] */
+    cv_placement *placements; /* [ranks] */
+    cv_memory_need need;      /* what the run takes of a node's memory */
+    cv_share *shares;         /* [ranks] what they did in all stages */
+    cv_stage_report *stages;  /* [num_stages] what was run */
     size_t num_stages, stages_capacity;
     uint64_t plain_operations; /* of the sweep */
     double load_seconds, stage_start;

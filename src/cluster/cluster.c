@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/mpi_calls.h"
+#include "cluster/signals.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -195,11 +196,13 @@ void cv_cluster_close(cv_cluster *cluster, cv_status status)
     cv_buffer bytes = {0};
     if (cluster->rank == 0) {
         await_farewells(cluster, status);
+        cv_signals_ignore();
         cv_post_send_all(cluster, CV_TAG_FAREWELL, NULL, 0);
         for (cv_backoff backoff = {0}; !cv_post_settle(cluster);) cv_backoff_sleep(&backoff);
     } else {
         CV_MPI(MPI_Send(NULL, 0, MPI_BYTE, 0, CV_TAG_FAREWELL, cluster->work));
         cv_post_receive(cluster, CV_TAG_FAREWELL, &bytes);
+        cv_signals_ignore();
         cv_buffer_free(&bytes);
     }
     end_mpi(cluster);

@@ -13,17 +13,27 @@ static void note(int number)
     stop = 1;
 }
 
-void cv_signals_catch(void)
+static void handle(void (*handler)(int))
 {
     static const int numbers[] = {SIGTERM, SIGUSR1, SIGINT};
     struct sigaction action;
     memset(&action, 0, sizeof action);
-    action.sa_handler = note;
+    action.sa_handler = handler;
     action.sa_flags = SA_RESTART;
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         sigaddset(&action.sa_mask, numbers[i]);
         sigaction(numbers[i], &action, NULL);
     }
+}
+
+void cv_signals_catch(void)
+{
+    handle(note);
+}
+
+void cv_signals_ignore(void)
+{
+    handle(SIG_IGN);
 }
 
 bool cv_signals_stop(void)

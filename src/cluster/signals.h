@@ -8,6 +8,10 @@
 /* From now on. Once a process, before it has threads. */
 void cv_signals_catch(void);
 
+/* No longer: once all ranks are about to end, a launcher that ends the rest when the first is gone must not change
+ * their exit codes. */
+void cv_signals_ignore(void);
+
 /* Whether one has come to this process. */
 bool cv_signals_stop(void);
 

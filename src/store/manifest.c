@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include <math.h>
+#include <string.h>
 
 /* null for NULL, and for a path that is not UTF-8. */
 static void put_text(json_t *object, const char *key, const char *text)
@@ -202,6 +203,9 @@ static json_t *ranks(const cv_run_report *run)
         put_integer(object, "rank", (uint64_t)r);
         put_text(object, "host", rank->host);
         put_integer(object, "threads", (uint64_t)rank->threads);
+        put_text(object, "cores", rank->binding);
+        put_text(object, "processor", rank->cpu);
+        put_text(object, "isa", rank->isa);
         put_text(object, "openblas_core", rank->blas_core);
         put_integer(object, "operations", rank->work.operations);
         put_real(object, "busy_seconds", rank->busy_seconds);
@@ -221,6 +225,14 @@ static json_t *stage(const cv_stage_report *report)
     put_integer(object, "operations_planned", report->operations_planned);
     put_real(object, "wall_seconds", report->seconds);
     return object;
+}
+
+/* Equal kernels give equal bits. */
+static bool same_kernels(const cv_run_report *run)
+{
+    for (int r = 1; r < run->num_ranks; r++)
+        if (strcmp(run->ranks[r].blas_core, run->ranks[0].blas_core) != 0) return false;
+    return true;
 }
 
 /* The share of the peak is the whole run's: waiting ranks count as reaching nothing. */
@@ -272,6 +284,7 @@ bool cv_manifest_write(const cv_folder *folder, const cv_inputs *inputs, const c
     if (job->evaluate.num_utility > 0) json_object_set_new(top, "utility", tasks(inputs, sources));
     json_object_set_new(top, "versions", versions(run));
     json_object_set_new(top, "ranks", ranks(run));
+    json_object_set_new(top, "ranks_have_same_kernels", json_boolean(same_kernels(run)));
     json_object_set_new(top, "performance", performance(run));
     return cv_folder_write_json(folder, "manifest.json", top, err);
 }

@@ -20,6 +20,9 @@ typedef struct cv_rank_report {
     double peak;         /* measured floating-point operations per second of its matrix products */
     cv_work work;        /* of its units */
     char blas_core[32];  /* the kernels that OpenBLAS chose */
+    char cpu[64];        /* the processor's name */
+    char isa[16];        /* its widest vectors */
+    char binding[64];    /* the cores that the rank may run on, "0-3" */
 } cv_rank_report;
 
 /* One stage of the run. */
