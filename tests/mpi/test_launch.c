@@ -160,9 +160,8 @@ START_TEST(a_run_that_does_not_fit_is_refused)
     ck_assert_str_eq(warning, "");
     need.weights = 3 * GIB;
     ck_assert(cv_memory_check(ranks, 3, &need, warning, sizeof warning, &err));
-    ck_assert_ptr_nonnull(strstr(warning,
-                                 "2 ranks on n1 will need 14 GiB of memory and 3 GiB of weights, but there "
-                                 "are 16 GiB (MemAvailable)"));
+    ck_assert_ptr_nonnull(strstr(warning, "2 ranks on n1 will need 14 GiB of memory and 3 GiB of weights, but there "
+                                          "are 16 GiB (MemAvailable)"));
     need.rank = 13 * GIB / 2;
     ck_assert(!cv_memory_check(ranks, 3, &need, warning, sizeof warning, &err));
     ck_assert_int_eq(err.status, CV_BAD_INPUT);
