@@ -94,13 +94,19 @@ static void print_table(const cv_inputs *inputs, const cv_plan *plan)
 
 static void print_stages(const cv_forecast *forecast)
 {
+    size_t units = 0;
+    uint64_t operations = 0, memory = 0;
     if (forecast->num_stages == 1) return;
     printf("\n%-20s  %6s  %10s  %10s\n", "stage", "units", "operations", "memory MiB");
     for (size_t i = 0; i < forecast->num_stages; i++) {
         const cv_forecast_stage *stage = &forecast->stages[i];
         printf("%-20s  %6zu  %10.3g  %10.1f\n", stage->name, stage->count, (double)stage->operations,
                mebibytes(stage->memory_bytes));
+        units += stage->count;
+        operations += stage->operations;
+        if (stage->memory_bytes > memory) memory = stage->memory_bytes;
     }
+    printf("%-20s  %6zu  %10.3g  %10.1f\n", "all stages", units, (double)operations, mebibytes(memory));
 }
 
 /* The ranks that a forecast is for. */

@@ -220,14 +220,25 @@ static bool check_models(cv_session *s, cv_error *err)
 
 /* ---- computing ---- */
 
+/* A limit that limits nothing is often a wrong file. */
+static void tell_limits(const cv_session *s)
+{
+    for (int set = 0; set < CV_NUM_PROMPT_SETS; set++) {
+        const cv_job_prompts *prompts = &s->inputs.job.prompts[set];
+        if (prompts->file && prompts->limit > s->inputs.num_prompts[set])
+            cv_info("%s: has %zu prompts, fewer than the limit of %zu: all are taken", prompts->file,
+                    s->inputs.num_prompts[set], prompts->limit);
+    }
+}
+
 static void announce(const cv_session *s)
 {
     const cv_job *job = &s->inputs.job;
     int ranks = cv_cluster_size(s->cluster);
-    cv_info("%s: %d model%s, %d ablation%s, %zu harmful and %zu harmless prompts; %zu unit%s on %d rank%s", job->name,
-            job->num_models, job->num_models == 1 ? "" : "s", job->num_ablations, job->num_ablations == 1 ? "" : "s",
-            s->inputs.num_prompts[CV_HARMFUL], s->inputs.num_prompts[CV_HARMLESS], s->plan.count,
-            s->plan.count == 1 ? "" : "s", ranks, ranks == 1 ? "" : "s");
+    cv_info("%s: %d model%s, %d ablation%s, %zu harmful and %zu harmless prompts; %zu unit%s in the sweep, %d rank%s",
+            job->name, job->num_models, job->num_models == 1 ? "" : "s", job->num_ablations,
+            job->num_ablations == 1 ? "" : "s", s->inputs.num_prompts[CV_HARMFUL], s->inputs.num_prompts[CV_HARMLESS],
+            s->plan.count, s->plan.count == 1 ? "" : "s", ranks, ranks == 1 ? "" : "s");
 }
 
 /* Brings what other runs of the job, or of parts of it, have finished into the journal. */
@@ -343,6 +354,13 @@ static bool write_results(cv_session *s, cv_error *err)
            cv_report_write(s->inputs.job.output, NULL, err);
 }
 
+/* The path as people read it: without "..", which paths relative to the job file often have. Free with free(). */
+static char *plain_path(const char *path)
+{
+    char *plain = strstr(path, "../") ? realpath(path, NULL) : NULL;
+    return plain ? plain : cv_strdup(path);
+}
+
 static bool print_results(const cv_session *s, cv_error *err)
 {
     cv_heads_print(stdout, &s->inputs, s->scores, TOP_HEADS);
@@ -353,8 +371,10 @@ static bool print_results(const cv_session *s, cv_error *err)
         cv_study_tell_left_out(&s->overlap);
         cv_study_print(stdout, &s->overlap);
     }
-    printf("results: %s\n", s->inputs.job.output);
-    printf("report: %s/report.html\n", s->inputs.job.output);
+    char *output = plain_path(s->inputs.job.output);
+    printf("results: %s\n", output);
+    printf("report: %s/report.html\n", output);
+    free(output);
     return cv_stdout_check(err);
 }
 
@@ -425,6 +445,7 @@ static bool run_session(cv_session *s, const char *path, const cv_job_options *o
     if (cv_session_is_first(s)) {
         cv_ranks_tell(s->placements, cv_cluster_size(s->cluster), &s->need);
         announce(s);
+        tell_limits(s);
     }
     gather_reports(s);
     return cv_session_run(s, err) && finish(s, err);

@@ -129,6 +129,7 @@ bool cv_stage_run(cv_session *s, const cv_stage *stage, cv_error *err)
         begin(s, stage, &phase, total);
         ok = cv_phase_run(s->cluster, &phase, &dispatch, err);
         end(s, stage, &phase, total, &dispatch);
+        if (!ok && first && err->status == CV_STOPPED) cv_error_prefix(err, "%s", stage->name);
         ok = cv_cluster_follow(s->cluster, ok && (!first || cv_journal_flush(s->journal, err)), err);
     }
     cv_phase_free(&phase);

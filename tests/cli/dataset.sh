@@ -20,6 +20,12 @@ done
 for stage in sweep 'sahara 2' answers utility; do
     holds 'the stages in the manifest' alone/manifest.json "\"name\": \"$stage\""
 done
+run "$CARAVAN" plan job.json
+expect 'the plan sums all stages up' awk '
+    /^stage / { inside = 1; next }
+    /^all stages / { exit !(inside && $3 == units && units > 0) }
+    inside { units += $(NF - 2) }
+    END { if (!inside) exit 1 }' out
 for ranks in 1 2 3 4; do
     run mpirun -n "$ranks" "$CARAVAN" run job.json --output "ranks-$ranks"
     equal "exit code of $ranks ranks" 0 "$code"

@@ -12,6 +12,13 @@ expect 'two ranks: memory' grep -qE '^caravan: memory: at most [0-9]+ MiB a rank
 holds 'two ranks: the manifest has their cores' results/manifest.json '"cores": '
 holds 'two ranks: the manifest says that they are alike' results/manifest.json '"ranks_have_same_kernels": true'
 
+cat >limit.json <<'END'
+{"models": [{"name": "m", "path": "model"}], "prompts": {"harmful": {"file": "harmful.csv", "limit": 5}}, "output": "few"}
+END
+run "$CARAVAN" run limit.json
+holds 'a limit that limits nothing is told' err 'harmful.csv: has 4 prompts, fewer than the limit of 5: all are taken'
+expect 'a limit that was not reached is no error' [ "$code" -eq 0 ]
+
 run env OMP_NUM_THREADS=3 SLURM_CPUS_PER_TASK=2 taskset -c 0 "$CARAVAN" run job.json --output bound
 equal 'more threads than cores: exit code' 0 "$code"
 holds 'more threads than cores: warning' err 'runs 3 threads on the 1 cores it is bound to; set OMP_NUM_THREADS=1'

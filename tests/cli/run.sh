@@ -29,7 +29,7 @@ for model in first second; do
         holds 'a table for each' out "$model, $ablation: top "
     done
 done
-holds 'the place of the results' out 'results: jobs/../results/little'
+holds 'the place of the results' out "results: $(realpath results/little)"
 equal 'nothing half-made is left' '' "$(find results -name '*.part' -o -name '.caravan*')"
 equal 'heads of the first model' 9 "$(wc -l <results/little/first/uniform_attention/heads.csv)"
 equal 'groups of the second' 4 "$(wc -l <results/little/second/value_scale-eps0.5-kv_group/heads.csv)"
@@ -83,7 +83,7 @@ done
 
 job job.json
 run "$CARAVAN" run job.json
-holds 'one unit' err '1 unit on 1 rank'
+holds 'one unit' err '1 unit in the sweep, 1 rank'
 mv results alone
 run mpirun -n 4 "$CARAVAN" run job.json
 equal 'exit code of idle ranks' 0 "$code"

@@ -83,7 +83,7 @@ rm -rf results
 run env SLURM_JOB_END_TIME="$(($(date +%s) + 5))" "${one[@]}"
 equal 'the end of a job of Slurm: exit code' 75 "$code"
 holds 'the end of a job of Slurm: message' err 'the time that is left is short'
-holds 'the end of a job of Slurm: nothing was begun' err 'saved with 480 of 480 units left'
+holds 'the end of a job of Slurm: nothing was begun' err 'sweep: saved with 480 of 480 units left'
 refused 'a deadline in words' '--deadline must be a whole number' "$CARAVAN" run long.json --deadline soon
 
 finish
