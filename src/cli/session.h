@@ -56,6 +56,7 @@ typedef struct cv_session {
     double load_seconds, stage_start;
     double deadline; /* on the clock of cv_seconds; 0: none */
     cv_progress progress;
+    char stage_name[32]; /* what progress points to, also when the stage is over */
     cv_progress_view view;
     cv_pace status_pace;
     bool status_failed; /* told once that status.json cannot be written */

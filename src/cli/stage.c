@@ -72,12 +72,13 @@ static void begin(cv_session *s, const cv_stage *stage, const cv_phase *phase, u
     s->view = cv_progress_view_open();
     s->stage_start = cv_seconds();
     if (!cv_session_is_first(s)) return;
+    snprintf(s->stage_name, sizeof s->stage_name, "%s", stage->name);
     s->progress = (cv_progress){.units_total = stage->count,
                                 .operations_total = total,
                                 .units_done = phase->items_before,
                                 .operations_done = phase->cost_before,
                                 .operations_before = phase->cost_before,
-                                .phase = stage->name};
+                                .phase = s->stage_name};
     s->status_pace.next = s->stage_start + STATUS_SECONDS;
     cv_session_status(s, CV_RUN_RUNNING, NULL); /* a short stage would else be over before it was seen */
     if (phase->items_before == stage->count && stage->count > 0)
