@@ -195,7 +195,7 @@ END_TEST
 
 START_TEST(every_ablation_in_every_kind_of_decoder)
 {
-    compare_all(tiny_kind(_i), 250 + (uint64_t)_i, 5);
+    compare_all(tiny_kind(_i), 250 + (uint64_t)_i, 11);
 }
 END_TEST
 
@@ -254,7 +254,7 @@ END_TEST
 
 START_TEST(heads_beside_a_group_in_every_kind_of_decoder)
 {
-    compare_beside_groups(tiny_kind(_i), 550 + (uint64_t)_i, getenv("CARAVAN_TEST_SPARSE") ? 97 : 5);
+    compare_beside_groups(tiny_kind(_i), 550 + (uint64_t)_i, getenv("CARAVAN_TEST_SPARSE") ? 193 : 5);
 }
 END_TEST
 
