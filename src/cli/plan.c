@@ -124,6 +124,7 @@ typedef struct total {
     double operations, least_operations;
     double even, uneven; /* seconds, with ranks of equal speed and of different ones */
     double largest;      /* seconds that the largest unit of any stage takes */
+    double capacity;     /* operations a second of all ranks at their different speeds */
     double longest_wait; /* of the stages' unevenly used seconds, the most that ranks wait on average */
     uint64_t memory;     /* a rank's with its threads, at most */
     const char *waiting; /* the stage in which they wait so */
@@ -155,6 +156,7 @@ static total total_of(const cv_forecast *forecast, const crew *c)
     double *even = cv_alloc((size_t)c->ranks, sizeof *even), *uneven = cv_alloc((size_t)c->ranks, sizeof *uneven);
     cv_simulate_speeds(even, c->ranks, 1e9 * c->gflops, 0, 0);
     cv_simulate_speeds(uneven, c->ranks, 1e9 * c->gflops, c->spread, 0);
+    for (int r = 0; r < c->ranks; r++) sum.capacity += uneven[r];
     for (size_t i = 0; i < forecast->num_stages; i++) add_stage(&sum, &forecast->stages[i], c, even, uneven);
     free(even);
     free(uneven);
@@ -183,7 +185,7 @@ static void print_ranks(const cv_inputs *inputs, const total *forecast, const cr
     printf(
         "efficiency: %.0f %% of the time busy if all ranks are equally fast, %.0f %% if their speeds vary by %.0f %%; "
         "the units take %.1f %% more operations than the fewest possible\n",
-        100 * ideal / sum.even, 100 * ideal / sum.uneven, 100 * c->spread,
+        100 * ideal / sum.even, 100 * sum.operations / sum.capacity / sum.uneven, 100 * c->spread,
         100 * (sum.operations / sum.least_operations - 1));
     printf("most is waited in: %s, whose largest unit takes %s\n", sum.waiting,
            cv_duration_text(sum.largest, wall, sizeof wall));
