@@ -100,7 +100,8 @@ bool cv_write_file(const char *path, const char *data, size_t length, cv_error *
 {
     cv_buffer temporary = {0};
     cv_buffer_printf(&temporary, "%s.part", path);
-    int fd = open(temporary.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    unlink(temporary.data); /* of a run that was killed; or a link, which must not be followed */
+    int fd = open(temporary.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     bool ok = fd >= 0 && write_all(fd, data, length) && fsync(fd) == 0;
     int problem = errno;
     if (fd >= 0 && close(fd) != 0 && ok) {

@@ -104,6 +104,8 @@ static bool load(const request *r, const change *what, cv_inputs *inputs, cv_err
     if (what->format) {
         job.format.kind = what->format->kind;
         free(job.format_text);
+        free(job.format_system); /* a part of the job's own format */
+        job.format_system = NULL;
         job.format_text = what->format->text ? cv_strdup(what->format->text) : NULL;
     }
     return cv_inputs_load(&job, inputs, err);

@@ -274,6 +274,7 @@ static bool open_folder(cv_session *s, cv_error *err)
     }
     cv_folder_remove(s->folder, "manifest.json"); /* older ones would speak of other results */
     cv_folder_remove(s->folder, "report.html");
+    cv_study_remove(s->folder);
     return true;
 }
 
@@ -350,8 +351,16 @@ static bool write_results(cv_session *s, cv_error *err)
            (!s->sahara || cv_sahara_write(s->folder, &s->inputs, s->sahara, err)) &&
            (!s->evaluation || cv_answers_write(s->folder, &s->inputs, s->evaluation, s->verdicts, err)) &&
            (!s->utility || cv_utility_write(s->folder, &s->inputs, s->utility, err)) && write_overlap(s, err) &&
-           cv_manifest_write(s->folder, &s->inputs, &s->sources, &run, err) &&
-           cv_report_write(s->inputs.job.output, NULL, err);
+           cv_manifest_write(s->folder, &s->inputs, &s->sources, &run, err);
+}
+
+/* The page says nothing that the results do not, and can be made again: a run is not lost for it. */
+static bool write_report(const cv_session *s)
+{
+    cv_error err;
+    if (cv_report_write(s->inputs.job.output, NULL, &err)) return true;
+    cv_warn("%s; the results are complete, and caravan report makes their page again", err.text);
+    return false;
 }
 
 /* The path as people read it: without "..", which paths relative to the job file often have. Free with free(). */
@@ -361,7 +370,7 @@ static char *plain_path(const char *path)
     return plain ? plain : cv_strdup(path);
 }
 
-static bool print_results(const cv_session *s, cv_error *err)
+static bool print_results(const cv_session *s, bool reported, cv_error *err)
 {
     cv_heads_print(stdout, &s->inputs, s->scores, TOP_HEADS);
     if (s->sahara) cv_sahara_print(stdout, &s->inputs, s->sahara);
@@ -373,7 +382,7 @@ static bool print_results(const cv_session *s, cv_error *err)
     }
     char *output = plain_path(s->inputs.job.output);
     printf("results: %s\n", output);
-    printf("report: %s/report.html\n", output);
+    if (reported) printf("report: %s/report.html\n", output);
     free(output);
     return cv_stdout_check(err);
 }
@@ -421,9 +430,10 @@ static bool finish(cv_session *s, cv_error *err)
         report_shares(s);
         ok = write_results(s, err);
         if (ok) {
+            bool reported = write_report(s);
             cv_session_status(s, CV_RUN_DONE, NULL);
             tell_speed(s);
-            ok = print_results(s, err);
+            ok = print_results(s, reported, err);
         }
         if (!ok && err->status != CV_STOPPED) err->status = CV_FAILED; /* after a sweep it was not the input */
     }

@@ -180,7 +180,7 @@ bool cv_verify_tables(cv_verify *v, cv_error *err)
     table tables[NUM_TABLES];
     list_tables(v, tables);
     ok = scratch && write_all(v, scratch, err);
-    for (int m = 0; scratch && m < v->inputs.job.num_models; m++)
+    for (int m = 0; ok && m < v->inputs.job.num_models; m++)
         for (int a = 0; a < v->inputs.job.num_ablations; a++) ok = compare_folder(v, scratch, m, a, tables, err) && ok;
     if (scratch) cv_folder_undo(scratch);
     cv_folder_close(scratch);

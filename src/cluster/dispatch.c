@@ -100,7 +100,8 @@ static void unpack_outcome(cv_cursor *in, enum reply_kind kind, cv_outcome *o)
 static bool unpack_reply(const cv_buffer *bytes, reply *r)
 {
     cv_cursor in = cv_cursor_at(bytes->data, bytes->length);
-    *r = (reply){.dispatch = cv_get_u64(&in), .kind = cv_get_u64(&in)};
+    *r = (reply){.dispatch = cv_get_u64(&in)};
+    r->kind = cv_get_u64(&in);
     if (r->kind == RESULT || r->kind == FAILURE) unpack_outcome(&in, (enum reply_kind)r->kind, &r->outcome);
     return cv_cursor_done(&in) && r->kind <= FAILURE; /* the last kind */
 }
@@ -117,15 +118,17 @@ static void answer(cv_cluster *cluster, enum reply_kind kind, const cv_outcome *
     cv_buffer_free(&bytes);
 }
 
-/* The next order, if there is one. */
+/* The next order, if there is one. What rank 0 ordered before it heard that a dispatch was over is too late. */
 static bool look_for_order(cv_cluster *cluster, const cv_dispatch *dispatch, order *o)
 {
-    cv_buffer bytes = {0};
-    if (!cv_post_look(cluster, CV_TAG_ORDER, &bytes)) return false;
-    if (bytes.length != sizeof *o) cv_fatal("rank 0 sent an order of %zu bytes", bytes.length);
-    memcpy(o, bytes.data, sizeof *o);
-    cv_buffer_free(&bytes);
-    if (o->dispatch != cluster->num_dispatches) cv_fatal("rank 0 sent an order of another dispatch");
+    do {
+        cv_buffer bytes = {0};
+        if (!cv_post_look(cluster, CV_TAG_ORDER, &bytes)) return false;
+        if (bytes.length != sizeof *o) cv_fatal("rank 0 sent an order of %zu bytes", bytes.length);
+        memcpy(o, bytes.data, sizeof *o);
+        cv_buffer_free(&bytes);
+    } while (o->dispatch < cluster->num_dispatches);
+    if (o->dispatch > cluster->num_dispatches) cv_fatal("rank 0 sent an order of another dispatch");
     if (o->item >= dispatch->count && (o->kind == COMPUTE || o->kind == FORGET))
         cv_fatal("rank 0 ordered an item that there is not");
     return true;
@@ -157,7 +160,7 @@ static void work_for_rank_0(cv_cluster *cluster, const cv_dispatch *dispatch)
             continue;
         }
         backoff = (cv_backoff){0};
-        if (o.kind == ASK || (o.kind == END && busy)) answer(cluster, AWAKE, NULL);
+        if (o.kind == ASK || o.kind == END) answer(cluster, AWAKE, NULL);
         if (o.kind == END) break;
         if (o.kind == COMPUTE) cv_bench_begin(bench, item = (size_t)o.item);
         if (o.kind == FORGET && busy && o.item == item) cv_bench_give_up(bench);
@@ -242,7 +245,7 @@ static void hand_out_copies(server *s, double now)
     if (s->closing || cv_crew_num_idle(s->crew) == 0 || cv_queue_peek(s->queue, &item)) return;
     for (int r = 0; r < s->cluster->size; r++) {
         if (!cv_crew_is_idle(s->crew, r)) continue;
-        if (!cv_crew_copy(s->crew, r, now, &item)) return;
+        if (!cv_crew_copy(s->crew, r, now, &item)) continue; /* a quicker rank's may pay */
         begin(s, r, item);
         s->report->copies++;
     }
@@ -394,8 +397,15 @@ static void serve(server *s)
     }
 }
 
-/* Waits until rank 0's own item is finished or given up. If neither is soon after a wish to stop, the run ends
- * without it. */
+/* Whether rank 0's own item can be waited for no longer: some time after a wish to stop, or at the deadline. */
+static bool is_last_moment(const server *s)
+{
+    double now = cv_seconds();
+    return (s->stop_seen > 0 && now - s->stop_seen >= CV_DISPATCH_GRACE + LAST_GRACE) ||
+           (s->dispatch->deadline > 0 && now >= s->dispatch->deadline - LAST_GRACE);
+}
+
+/* Waits until rank 0's own item is finished or given up. If neither is soon, the run ends without it. */
 static void clear_bench(server *s)
 {
     cv_bench_give_up(s->bench);
@@ -403,7 +413,7 @@ static void clear_bench(server *s)
         if (serve_bench(s)) continue;
         cv_bench_wait(s->bench, LISTEN_NANOSECONDS);
         heed_signals(s);
-        if (s->stop_seen == 0 || cv_seconds() - s->stop_seen < CV_DISPATCH_GRACE + LAST_GRACE) continue;
+        if (!is_last_moment(s)) continue;
         if (s->dispatch->abandon) s->dispatch->abandon(s->dispatch->context);
         cv_cluster_abort(CV_STOPPED);
     }
@@ -414,11 +424,12 @@ static void end(server *s)
 {
     order o = {s->cluster->num_dispatches, END, 0};
     s->report->silent_rank = -1;
+    cv_queue_stop(s->queue);
+    while (serve_one(s)) continue; /* what has come meanwhile; who sent it is not silent */
     for (int r = s->cluster->size - 1; r > 0; r--) {
         if (cv_cluster_silence(s->cluster, r) > SILENCE) s->report->silent_rank = r;
         cv_cluster_asked(s->cluster, r);
     }
-    cv_queue_stop(s->queue);
     cv_post_send_all(s->cluster, CV_TAG_ORDER, &o, sizeof o);
     clear_bench(s);
 }

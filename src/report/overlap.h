@@ -51,8 +51,9 @@ bool cv_study_compute(cv_study *study, bool (*stop)(void *), void *context, cv_e
 const char *cv_study_bases(const cv_study *study, cv_overlap_pair pair);
 
 /* Writes overlap.csv, overlap_nulls.csv, overlap_control.csv, overlap_heads.csv, depth.csv, depth_distance.csv,
- * concentration.csv and overlap.json. */
-bool cv_study_write(const cv_study *study, const cv_folder *folder, cv_error *err);
+ * concentration.csv and, last, overlap.json. What an earlier comparison wrote is removed first. */
+bool cv_study_write(const cv_study *study, cv_folder *folder, cv_error *err);
+void cv_study_remove(cv_folder *folder);
 
 /* A short table for people: within bases, then across them; and on stderr which pairs could not be compared. */
 void cv_study_print(FILE *out, const cv_study *study);

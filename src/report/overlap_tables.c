@@ -283,12 +283,21 @@ static bool write_json(const cv_study *study, const cv_folder *folder, cv_error 
     return cv_folder_write_json(folder, "overlap.json", top, err);
 }
 
-bool cv_study_write(const cv_study *study, const cv_folder *folder, cv_error *err)
+void cv_study_remove(cv_folder *folder)
 {
+    static const char *const files[] = {"overlap.json",      "overlap.csv", "overlap_nulls.csv",  "overlap_control.csv",
+                                        "overlap_heads.csv", "depth.csv",   "depth_distance.csv", "concentration.csv"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) cv_folder_remove(folder, files[i]);
+}
+
+/* overlap.json comes last: where it is, all of the comparison is. */
+bool cv_study_write(const cv_study *study, cv_folder *folder, cv_error *err)
+{
+    cv_study_remove(folder);
     return write_nulls(study, folder, err) && write_overlap(study, folder, true, err) &&
            write_heads(study, folder, err) && write_depth(study, folder, err) && write_distances(study, folder, err) &&
-           write_concentration(study, folder, err) && write_json(study, folder, err) &&
-           write_overlap(study, folder, false, err);
+           write_concentration(study, folder, err) && write_overlap(study, folder, false, err) &&
+           write_json(study, folder, err);
 }
 
 /* ---- for people ---- */

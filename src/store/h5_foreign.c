@@ -18,6 +18,7 @@ static const uint64_t VALUES_LIMIT = (uint64_t)1 << 32; /* of one array: 32 GiB 
 
 struct cv_h5_foreign {
     hid_t file;
+    uint64_t bytes; /* of the file */
     char *path;
 };
 
@@ -36,7 +37,7 @@ cv_h5_foreign *cv_h5_foreign_open(const char *path, cv_error *err)
         return NULL;
     }
     cv_h5_foreign *file = cv_alloc(1, sizeof *file);
-    *file = (cv_h5_foreign){id, cv_strdup(path)};
+    *file = (cv_h5_foreign){id, (uint64_t)info.st_size, cv_strdup(path)};
     return file;
 }
 
@@ -101,8 +102,10 @@ static bool open_array(const cv_h5_foreign *file, const char *name, int rank, H5
     }
     /* An array that was never written takes no room however large it says it is; a packed one takes less than it
      * holds, but deflate, the best packer of HDF5, does not go below a thousandth. */
-    if (H5Dget_storage_size(a->set) < values * H5Tget_size(a->type) / 1100 + 1)
+    uint64_t stored = H5Dget_storage_size(a->set);
+    if (stored < values * H5Tget_size(a->type) / 1100 + 1)
         return cv_bad_input(err, "%s: %s was never written", file->path, name);
+    if (stored > file->bytes) return cv_bad_input(err, "%s: %s is longer than the file", file->path, name);
     return true;
 }
 

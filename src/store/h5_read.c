@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MOST_RANK = 4 };
 
@@ -16,6 +17,11 @@ struct cv_h5_input {
 
 cv_h5_input *cv_h5_input_open(const char *path, cv_error *err)
 {
+    struct stat info;
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) {
+        cv_bad_input(err, "%s: is missing, or no regular file", path);
+        return NULL;
+    }
     H5dont_atexit(); /* as in cv_h5_create: all is closed here */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     hid_t id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);

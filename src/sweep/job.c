@@ -53,9 +53,10 @@ char *cv_job_copy(const char *text)
 
 const char *cv_job_name_fault(const char *name)
 {
-    static const char *const taken[] = {"manifest.json",     "status.json",         "journal",           "overlap.csv",
-                                        "overlap_nulls.csv", "overlap_control.csv", "overlap_heads.csv", "overlap.json",
-                                        "depth.csv",         "depth_distance.csv",  "concentration.csv", "report.html"};
+    static const char *const taken[] = {
+        "manifest.json",       "status.json",       "journal",      "overlap.csv", "overlap_nulls.csv",
+        "overlap_control.csv", "overlap_heads.csv", "overlap.json", "depth.csv",   "depth_distance.csv",
+        "concentration.csv",   "report.html",       "figures",      "tables"};
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-";
     if (!name[0]) return "it is empty";
     if (name[0] == '.' || name[0] == '-') return "it begins with a dot or a dash";
