@@ -45,6 +45,12 @@ equal 'another model: exit code' 0 "$code"
 equal 'another model: lines' 17 "$(wc -l <out)"
 expect 'another model: prompts' grep -q '^m,11,ships,as defined,' out
 
+# A system message is a part of the job's own format, and no template that is compared has one.
+sed 's/"query_answer"/"custom", "system": "Be kind.", "text": "{system} {prompt}"/' job.json >system.json
+run "$CARAVAN" definitions system.json --limit 10
+equal 'a system message: exit code' 0 "$code"
+expect 'a system message: templates' grep -q 'no template' out
+
 refused 'too few prompts' '9 harmful prompts and more are needed' "$CARAVAN" definitions job.json --limit 8
 refused 'no job' 'nowhere.json' "$CARAVAN" definitions nowhere.json
 finish

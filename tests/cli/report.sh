@@ -47,6 +47,26 @@ for file in files:
 raise SystemExit(len(files) < 5)
 END
 
+# ---- a page that cannot be made ----
+
+sed 's/"output": "results"/"output": "pageless"/; s/, "sahara": .*/,/' sweep.json >pageless.json
+mkdir pageless
+touch pageless/figures # where its folder would be
+run "$CARAVAN" run pageless.json
+equal 'no page: exit code' 0 "$code"
+holds 'no page: what to do' err 'the results are complete, and caravan report makes their page again'
+holds 'no page: results' out 'results: '
+expect 'no page: none is promised' [ -z "$(grep '^report: ' out || true)" ]
+holds 'no page: status' pageless/status.json '"done"'
+rm pageless/figures
+run "$CARAVAN" report pageless
+equal 'no page: made again' 0 "$code"
+echo kept >victim
+ln -s ../victim pageless/report.html.part
+run "$CARAVAN" report pageless
+equal 'a link in the way: exit code' 0 "$code"
+equal 'a link in the way: not followed' kept "$(cat victim)"
+
 # ---- a comparison of runs ----
 
 sed 's/"path": "model"/"path": "second"/; s/"m"/"other"/; s/"output": "results"/"output": "second-results"/' sweep.json >second.json

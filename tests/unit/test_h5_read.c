@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static int32_t first[] = {1, 2, 3}, last[] = {-7};
 static const cv_tokens rows[] = {{first, 3, 3}, {NULL, 0, 0}, {last, 1, 1}};
@@ -87,6 +89,9 @@ START_TEST(no_hdf5_file_is_refused)
     ck_assert_ptr_null(cv_h5_input_open(path, &err));
     ck_assert_msg(strstr(err.text, path), "%s", err.text);
     ck_assert_ptr_null(cv_h5_input_open("nowhere.h5", &err));
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(mkfifo(path, 0600), 0); /* opening it would wait for a writer */
+    ck_assert_ptr_null(cv_h5_input_open(path, &err));
     cv_h5_input_close(NULL);
     free(path);
 }
