@@ -49,7 +49,7 @@ END
 
 # ---- a page that cannot be made ----
 
-sed 's/"output": "results"/"output": "pageless"/; s/, "sahara": .*/,/' sweep.json >pageless.json
+sed 's/"output": "results"/"output": "pageless"/' sweep.json >pageless.json
 mkdir pageless
 touch pageless/figures # where its folder would be
 run "$CARAVAN" run pageless.json
