@@ -9,6 +9,9 @@ definition written out here is held to it.
 
 Permutations and resamples are drawn by the Philox of stats_reference.py, so that a whole comparison must agree number
 for number.
+
+PyPI's rbo is not among the requirements, as it asks for a NumPy before 2, though it runs with this one:
+pip install --no-deps rbo==0.1.3.
 """
 
 import csv
