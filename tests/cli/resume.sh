@@ -242,14 +242,22 @@ equal 'the whole again' 0 "$code"
 # ---- a full disk: a limit of the files' size has the same effect ----
 
 # Not for what MPI writes itself when there is more than one rank, or none that mpirun starts.
-# shellcheck disable=SC2016 # for the inner shell
-run mpirun -n 1 bash -c 'trap "" XFSZ; ulimit -f "$1"; shift; exec "$@"' limited \
-    $(($(size whole/journal) * 3 / 4 / 1024)) "$CARAVAN" run job.json --output full
-equal 'a full disk: exit code' 1 "$code"
-holds 'a full disk: message' err 'full/journal: cannot be written: '
-holds 'a full disk: remedy' err 'run the same command again'
-holds 'a full disk: state' full/status.json '"state": "failed"'
-run mpirun -n 2 "$CARAVAN" run job.json --output full
-went_on 'with room again' full whole
+full_disk() {
+    # shellcheck disable=SC2016 # for the inner shell
+    run mpirun -n 1 bash -c 'trap "" XFSZ; ulimit -f "$1"; shift; exec "$@"' limited \
+        $(($(size whole/journal) * 3 / 4 / 1024)) "$CARAVAN" run job.json --output full
+    equal 'a full disk: exit code' 1 "$code"
+    holds 'a full disk: message' err 'full/journal: cannot be written: '
+    holds 'a full disk: remedy' err 'run the same command again'
+    holds 'a full disk: state' full/status.json '"state": "failed"'
+    run mpirun -n 2 "$CARAVAN" run job.json --output full
+    went_on 'with room again' full whole
+}
+
+if "$CARAVAN" --version | grep -q MPICH; then
+    echo "skipped: a full disk: MPICH itself writes files when it begins, and cannot under a limit; cli.faults has one" >&2
+else
+    full_disk
+fi
 
 finish
