@@ -96,6 +96,24 @@ static cv_estimate estimate_at(const cv_csv_table *table, size_t row, const char
                          cv_csv_table_number(table, row, high)};
 }
 
+/* The picture of shares by group; plot has the axis, the series and the dots. */
+static void draw_groups(cv_page *page, const cv_source_run *run, const groups *g, const char *id, const char *heading,
+                        cv_dots *plot)
+{
+    cv_buffer svg = {0}, title = {0};
+    cv_buffer_printf(&title, "%s: %s, %s", heading, run->model, run->ablation);
+    plot->id = cv_page_name(page, id, run);
+    plot->title = title.data;
+    plot->labels = (const char *const *)g->labels;
+    plot->rows = g->count;
+    plot->range = shares;
+    plot->kind = CV_SCALE_LINEAR;
+    cv_dots_draw(&svg, plot);
+    cv_page_figure(page, plot->id, &svg);
+    tell_left_out(page, g);
+    cv_buffer_free(&title);
+}
+
 static void draw_asr(cv_page *page, const cv_source_run *run, const char *judge)
 {
     static const char *const series[] = {"harmful, no refusal", "harmful, no refusal and coherent",
@@ -115,22 +133,11 @@ static void draw_asr(cv_page *page, const cv_source_run *run, const char *judge)
                                                           : estimate_at(&run->asr, row, "coherent_asr");
         if (harmless) dots[i * columns + 2] = estimate_at(&run->asr, other, "asr");
     }
-    cv_buffer svg = {0}, title = {0};
-    cv_buffer_printf(&title, "Answers: %s, %s", run->model, run->ablation);
-    cv_dots plot = {.id = cv_page_name(page, "asr", run),
-                    .title = title.data,
-                    .axis = "share of answers, with 95 % intervals",
-                    .labels = (const char *const *)g.labels,
-                    .rows = g.count,
+    cv_dots plot = {.axis = "share of answers, with 95 % intervals",
                     .series = series,
                     .num_series = columns,
-                    .dots = dots,
-                    .range = shares,
-                    .kind = CV_SCALE_LINEAR};
-    cv_dots_draw(&svg, &plot);
-    cv_page_figure(page, plot.id, &svg);
-    tell_left_out(page, &g);
-    cv_buffer_free(&title);
+                    .dots = dots};
+    draw_groups(page, run, &g, "asr", "Answers", &plot);
     free(dots);
     groups_free(&g);
 }
@@ -226,22 +233,8 @@ static void draw_utility(cv_page *page, const cv_source_run *run)
                 if (strcmp(cv_csv_table_text(&run->utility, r, "group"), g.group[i]) == 0 &&
                     strcmp(cv_csv_table_text(&run->utility, r, "task"), tasks[t]) == 0)
                     dots[i * columns + t] = estimate_at(&run->utility, r, "acc");
-    cv_buffer svg = {0}, title = {0};
-    cv_buffer_printf(&title, "Accuracy: %s, %s", run->model, run->ablation);
-    cv_dots plot = {.id = cv_page_name(page, "utility", run),
-                    .title = title.data,
-                    .axis = "accuracy, with 95 % intervals",
-                    .labels = (const char *const *)g.labels,
-                    .rows = g.count,
-                    .series = tasks,
-                    .num_series = columns,
-                    .dots = dots,
-                    .range = shares,
-                    .kind = CV_SCALE_LINEAR};
-    cv_dots_draw(&svg, &plot);
-    cv_page_figure(page, plot.id, &svg);
-    tell_left_out(page, &g);
-    cv_buffer_free(&title);
+    cv_dots plot = {.axis = "accuracy, with 95 % intervals", .series = tasks, .num_series = columns, .dots = dots};
+    draw_groups(page, run, &g, "utility", "Accuracy", &plot);
     free(dots);
     groups_free(&g);
 }
